@@ -1,0 +1,41 @@
+"""Recurrent networks for PyTorch: RNN, LSTM and GRU that train fast on the CPUs people have."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tidegate.errors import TidegateError
+
+if TYPE_CHECKING:
+    from tidegate.kernels.dispatch import use_backend
+    from tidegate.layers import GRU, LSTM, RNN
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "TidegateError",
+    "use_backend",
+]
+
+# A name loads its room when it is first used, so that the command line answers without importing torch.
+_ROOM_OF = {
+    "GRU": "tidegate.layers",
+    "LSTM": "tidegate.layers",
+    "RNN": "tidegate.layers",
+    "use_backend": "tidegate.kernels.dispatch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'tidegate' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_ROOM_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

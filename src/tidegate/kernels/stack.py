@@ -1,0 +1,53 @@
+"""Layers and directions around a recurrence of one direction of one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+State = tuple[Tensor, ...]
+
+
+class Direction(NamedTuple):
+    """The weights of one direction of one layer, under torch.nn's meaning of the names."""
+
+    w_ih: Tensor
+    w_hh: Tensor
+    b_ih: Tensor | None
+    b_hh: Tensor | None
+    w_hr: Tensor | None
+
+
+Recur = Callable[[Direction, Tensor, State, "Tensor | None", bool], tuple[Tensor, State]]
+
+
+def direction_of(module: nn.RNNBase, layer: int, reverse: bool) -> Direction:
+    """Read the weights by attribute, so that parametrizations and functional_call are seen."""
+    suffix = f"_l{layer}{'_reverse' if reverse else ''}"
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+    w_ih, w_hh, *others = (getattr(module, name + suffix, None) for name in names)
+    assert w_ih is not None and w_hh is not None
+    return Direction(w_ih, w_hh, *others)
+
+
+def run_stack(
+    recur: Recur, module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None
+) -> tuple[Tensor, State]:
+    """Run x [T, B, I] through all layers; return the output [T, B, D*H] and the final state of [L*D, B, H] tensors."""
+    D = 2 if module.bidirectional else 1
+    finals: list[State] = []
+    for layer in range(module.num_layers):
+        if layer > 0 and module.dropout > 0:
+            x = F.dropout(x, module.dropout, module.training)
+        outputs = []
+        for d in range(D):
+            state0 = tuple(s[layer * D + d] for s in state)
+            output, final = recur(direction_of(module, layer, d == 1), x, state0, lengths, d == 1)
+            outputs.append(output)
+            finals.append(final)
+        x = outputs[0] if D == 1 else torch.cat(outputs, dim=-1)
+    return x, tuple(torch.stack(steps) for steps in zip(*finals, strict=True))

@@ -1,0 +1,23 @@
+"""Drop-in modules: torch.nn's recurrent layers with `lengths`, and a choice of backends underneath."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from tidegate.errors import ConfigError
+from tidegate.layers.gru import GRU
+from tidegate.layers.lstm import LSTM
+from tidegate.layers.rnn import RNN
+
+LAYERS: dict[str, type[nn.RNNBase]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+"""The layer of each cell name."""
+
+
+def layer_of(cell: str) -> type[nn.RNNBase]:
+    """The layer class of a cell name: rnn, lstm or gru."""
+    if cell not in LAYERS:
+        raise ConfigError(got=f"the cell {cell!r}", wanted=f"one of {', '.join(LAYERS)}", do="correct the name")
+    return LAYERS[cell]
+
+
+__all__ = ["GRU", "LAYERS", "LSTM", "RNN", "layer_of"]

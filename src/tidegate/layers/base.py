@@ -1,0 +1,170 @@
+"""What the three layers share: the border where input is checked, put time first, and handed to a backend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+from tidegate.errors import ConfigError, ShapeError
+from tidegate.kernels.dispatch import Request, choose
+
+State = tuple[Tensor, ...]
+
+
+class RecurrentLayer(nn.RNNBase):
+    """Mixed in before torch.nn.RNN, LSTM or GRU; replaces their `forward` and nothing else."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(
+                got=f"arguments that torch.nn refuses: {error}",
+                wanted="arguments as torch.nn describes them",
+                do="correct the argument named here",
+            ) from None
+
+    def forward(
+        self,
+        input: Tensor | PackedSequence,
+        hx: Tensor | tuple[Tensor, Tensor] | None = None,
+        *,
+        lengths: Tensor | list[int] | None = None,
+    ) -> tuple[Any, Any]:
+        """Run the layer as torch.nn does, and over ragged batches without packing.
+
+        Args:
+            input: [T, B, I], [B, T, I] with batch_first, [T, I] unbatched, or a PackedSequence.
+            hx: the state before step 0, [L*D, B, H] ([L*D, H] unbatched), for an LSTM the tuple (h0, c0); zero if none.
+            lengths: the real steps of each sequence [B], for a batched tensor. What lies behind them never changes
+                a result or a gradient: output 0 there, the final state is the one after the last real step, and
+                the reverse direction starts at that step.
+
+        Returns:
+            The output, of the input's kind, with D*H features, and the state after the last step.
+
+        Raises:
+            ShapeError: a shape, dtype or length does not fit.
+            BackendError: a backend asked for by name cannot run the call.
+        """
+        if isinstance(input, PackedSequence):
+            return self._forward_packed(input, hx, lengths)
+        if input.dim() not in (2, 3):
+            raise ShapeError(
+                got=f"input of {input.dim()} dimensions",
+                wanted=f"Expected input to be 2D or 3D, got {input.dim()}D tensor instead",
+                do="pass [T, B, I], [B, T, I] with batch_first=True, or [T, I]",
+            )
+        if batched := input.dim() == 3:
+            x = input.transpose(0, 1) if self.batch_first else input
+            state = self._state_of(hx, x, batched)
+            output, final = self._run(x, state, check_lengths(lengths, x.shape[0], x.shape[1]))
+            return output.transpose(0, 1) if self.batch_first else output, self._final_of(final)
+        if lengths is not None:
+            raise ShapeError(
+                got="lengths with an unbatched input", wanted="a batch", do="cut the input to its real steps instead"
+            )
+        x = input.unsqueeze(1)
+        output, final = self._run(x, self._state_of(hx, x, batched), None)
+        return output.squeeze(1), self._final_of(tuple(s.squeeze(1) for s in final))
+
+    def _forward_packed(self, packed: PackedSequence, hx: Any, lengths: Any) -> tuple[PackedSequence, Any]:
+        if lengths is not None:
+            raise ShapeError(
+                got="lengths with a PackedSequence, which has its own",
+                wanted="one of the two",
+                do="leave lengths out",
+            )
+        x, steps = pad_packed_sequence(packed)
+        output, final = self._run(x, self._state_of(hx, x, batched=True), steps)
+        # The caller's order is restored, so that equal lengths keep the places that the caller gave them.
+        order = packed.sorted_indices
+        if order is not None:
+            output, steps = output.index_select(1, order), steps[order.cpu()]
+        data = pack_padded_sequence(output, steps).data
+        return packed._replace(data=data), self._final_of(final)
+
+    def _run(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        weight = getattr(self, self._flat_weights_names[0])
+        if x.shape[-1] != self.input_size:
+            raise ShapeError(
+                got=f"an input of shape {tuple(x.shape)} (time, batch, features)",
+                wanted=f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.size(-1)}",
+                do="check the last axis, and batch_first",
+            )
+        if x.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
+            raise ShapeError(
+                got=f"input of {x.dtype}",
+                wanted=f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
+                f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})",
+                do="convert one of the two",
+            )
+        if lengths is not None:
+            if int(lengths.min()) == x.shape[0]:
+                lengths = None
+            else:
+                steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+                padding = (steps >= lengths.to(x.device)).unsqueeze(-1)
+                # Padding may hold NaN, which would reach the weights' gradients as 0 * NaN.
+                x = x.masked_fill(padding, 0)
+        return choose(Request.of(self, x, lengths)).run(self, x, state, lengths)
+
+    def _state_of(self, hx: Any, x: Tensor, batched: bool) -> State:
+        """The state before step 0 as a tuple of [L*D, B, H] tensors, checked."""
+        sizes = [self.proj_size or self.hidden_size]
+        if self.mode == "LSTM":
+            sizes.append(self.hidden_size)
+        layers = self.num_layers * (2 if self.bidirectional else 1)
+        if hx is None:
+            return tuple(x.new_zeros(layers, x.shape[1], size) for size in sizes)
+        given = tuple(hx) if self.mode == "LSTM" else (hx,)
+        if len(given) != len(sizes):
+            raise ShapeError(
+                got=f"a state of {len(given)} tensors", wanted="the tuple (h0, c0)", do="pass both, or leave hx out"
+            )
+        for name, state, size in zip(("h0", "c0"), given, sizes, strict=False):
+            expected = (layers, x.shape[1], size) if batched else (layers, size)
+            if state.shape != expected:
+                raise ShapeError(
+                    got=f"{name} of shape {tuple(state.shape)}",
+                    wanted=f"{expected} for an input {'with' if batched else 'without'} a batch axis. "
+                    f"Expected hidden size {expected}, got {list(state.shape)}",
+                    do="pass (layers * directions, batch, hidden), or leave hx out for zeros",
+                )
+            if (state.dtype, state.device) != (x.dtype, x.device) and not torch._C._is_any_autocast_enabled():
+                raise ShapeError(
+                    got=f"{name} of {state.dtype} on {state.device}",
+                    wanted=f"{x.dtype} on {x.device}, as the input",
+                    do="convert the state",
+                )
+        return given if batched else tuple(state.unsqueeze(1) for state in given)
+
+    def _final_of(self, final: State) -> Any:
+        return final if self.mode == "LSTM" else final[0]
+
+
+def check_lengths(lengths: Tensor | list[int] | None, T: int, B: int) -> Tensor | None:
+    """Return lengths as an int64 tensor on the CPU, checked against a batch of B sequences of T steps."""
+    if lengths is None:
+        return None
+    lengths = torch.as_tensor(lengths).cpu()
+    if lengths.shape != (B,) or lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
+        raise ShapeError(
+            got=f"lengths of shape {tuple(lengths.shape)} and {lengths.dtype}",
+            wanted=f"{B} whole numbers, one a sequence",
+            do="pass the number of real steps of each sequence",
+        )
+    if B == 0:
+        return None
+    lengths = lengths.to(torch.int64)
+    low, high = int(lengths.min()), int(lengths.max())
+    if low < 0 or high > T:
+        raise ShapeError(
+            got=f"lengths from {low} to {high}",
+            wanted=f"0 to {T}, the steps that the input has",
+            do="correct the lengths, or check batch_first",
+        )
+    return lengths

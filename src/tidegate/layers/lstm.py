@@ -1,0 +1,21 @@
+"""The LSTM layer. Its equations: tidegate.cells.lstm."""
+
+from torch import nn
+
+from tidegate.layers.base import RecurrentLayer
+
+
+class LSTM(RecurrentLayer, nn.LSTM):
+    """Long short-term memory layer: torch.nn.LSTM with `lengths` and faster backends.
+
+    Hochreiter & Schmidhuber 1997; forget gate Gers, Schmidhuber & Cummins 2000.
+
+    Takes torch.nn.LSTM's arguments, holds its parameters under the same names, and gives its results;
+    `isinstance(layer, torch.nn.LSTM)` holds. See `RecurrentLayer.forward` for shapes and errors.
+
+    >>> import torch, tidegate
+    >>> layer = tidegate.LSTM(input_size=3, hidden_size=5, batch_first=True)
+    >>> output, (h_n, c_n) = layer(torch.randn(2, 7, 3), lengths=torch.tensor([7, 4]))
+    >>> output.shape, h_n.shape
+    (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
+    """

@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+import tidegate
+from tidegate.errors import BackendError
+from tidegate.kernels import BACKENDS, Request, choose, use_backend
+
+CALL = Request(mode="GRU", device="cpu", dtype=torch.float32)
+EMPTY = Request(mode="GRU", device="cpu", dtype=torch.float32, seq_len=0)
+
+
+def test_auto_takes_the_first_that_can():
+    able = [name for name, backend in BACKENDS.items() if backend.why_not(CALL) is None]
+    assert choose(CALL, "auto").name == able[0]
+
+
+def test_auto_ends_at_the_reference():
+    assert choose(EMPTY, "auto").name == "reference"
+    assert list(BACKENDS)[-1] == "reference"
+
+
+def test_a_named_backend_runs_or_raises_with_its_reason():
+    assert choose(CALL, "reference").name == "reference"
+    with pytest.raises(BackendError, match="no steps"):
+        choose(EMPTY, "torch")
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(BackendError, match=r"'cuda_fused'.*auto, .*reference"), use_backend("cuda_fused"):
+        pass
+
+
+def test_the_choice_ends_with_its_block():
+    layer, empty = tidegate.GRU(2, 3), torch.zeros(0, 1, 2)
+    with use_backend("torch"), pytest.raises(BackendError):
+        layer(empty)
+    layer(empty)
+
+
+def test_the_environment_names_a_backend(monkeypatch):
+    monkeypatch.setenv("TIDEGATE_BACKEND", "nonsense")
+    with pytest.raises(BackendError, match="TIDEGATE_BACKEND"):
+        tidegate.GRU(2, 3)(torch.zeros(1, 1, 2))
