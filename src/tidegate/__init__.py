@@ -10,6 +10,7 @@ from tidegate.errors import TidegateError
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import use_backend
     from tidegate.layers import GRU, LSTM, RNN
+    from tidegate.tasks import SequenceClassifier, SequenceRegressor, load
 
 __version__ = "0.1.0"
 
@@ -17,7 +18,10 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "SequenceClassifier",
+    "SequenceRegressor",
     "TidegateError",
+    "load",
     "use_backend",
 ]
 
@@ -26,6 +30,9 @@ _ROOM_OF = {
     "GRU": "tidegate.layers",
     "LSTM": "tidegate.layers",
     "RNN": "tidegate.layers",
+    "SequenceClassifier": "tidegate.tasks",
+    "SequenceRegressor": "tidegate.tasks",
+    "load": "tidegate.tasks",
     "use_backend": "tidegate.kernels.dispatch",
 }
 

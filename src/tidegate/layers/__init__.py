@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from tidegate.errors import ConfigError
@@ -9,11 +11,11 @@ from tidegate.layers.gru import GRU
 from tidegate.layers.lstm import LSTM
 from tidegate.layers.rnn import RNN
 
-LAYERS: dict[str, type[nn.RNNBase]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 """The layer of each cell name."""
 
 
-def layer_of(cell: str) -> type[nn.RNNBase]:
+def layer_of(cell: str) -> Callable[..., nn.RNNBase]:
     """The layer class of a cell name: rnn, lstm or gru."""
     if cell not in LAYERS:
         raise ConfigError(got=f"the cell {cell!r}", wanted=f"one of {', '.join(LAYERS)}", do="correct the name")

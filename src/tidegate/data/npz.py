@@ -1,0 +1,66 @@
+"""NumPy files: `.npz` with X, y and lengths; `.npy` with X alone."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tidegate.data.sequences import Dataset, Sequences, as_sequences, as_targets
+from tidegate.errors import DataError
+
+
+def read_npz(path: Path) -> Dataset:
+    """Read X [n, time, channels], y and, for unequal lengths, `lengths`; X_test and its kin are the test set.
+
+    y is one label a sequence, or a target for every step [n, time] or [n, time, outputs].
+    """
+    arrays = _load(path)
+    if "X" not in arrays:
+        raise DataError(
+            got=f"{path} with the arrays {', '.join(sorted(arrays)) or 'none'}",
+            wanted="X [n, time, channels], y and, for unequal lengths, lengths",
+            do="save it with numpy.savez(path, X=X, y=y)",
+        )
+    test = _part(arrays, "_test", path) if "X_test" in arrays else None
+    return Dataset(path.stem, _part(arrays, "", path), test)
+
+
+def read_npy(path: Path) -> Dataset:
+    """Read X [n, time, channels], or one sequence [time, channels]."""
+    X = _load(path)["X"]
+    if X.ndim == 2:
+        X = X[None]
+    return Dataset(path.stem, as_sequences(X, what=f"{path}"))
+
+
+def _part(arrays: dict[str, np.ndarray], suffix: str, path: Path) -> Sequences:
+    X, y = arrays["X" + suffix], arrays.get("y" + suffix)
+    if X.ndim == 2 and y is None:
+        X = X[None]
+    sequences = as_sequences(X, arrays.get("lengths" + suffix), what=f"X{suffix} in {path}")
+    if y is None:
+        return sequences
+    if y.ndim == 0 or len(y) != len(sequences):
+        raise DataError(
+            got=f"{len(sequences)} sequences and {y.size if y.ndim < 1 else len(y)} entries of y{suffix} in {path}",
+            wanted="as many of each",
+            do="check how the file was saved",
+        )
+    return sequences.with_targets(y if y.ndim == 1 else as_targets(y, sequences, what=f"y{suffix} in {path}"))
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        loaded: Any = np.load(path, allow_pickle=False)
+        return {"X": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = "it holds Python objects" if "pickle" in str(error) else str(error)
+        raise DataError(
+            got=f"{path} that cannot be read as a NumPy file ({reason})",
+            wanted="arrays of numbers",
+            do="save it again with numpy.savez or numpy.save",
+        ) from None

@@ -1,0 +1,176 @@
+"""Figures as SVG, inline in a page: colors apart without color vision, and a second sign beside each color."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008, told apart in every form of color vision.
+BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#666666"
+STYLE: Any = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "tidegate",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn figure for a page."""
+
+    title: str
+    alt: str
+    """What it shows, for someone who does not see it."""
+    svg: str
+
+
+def learning_curve(title: str, rows: Sequence[dict[str, float]], kept: dict[str, float]) -> Picture:
+    """Training and validation loss by epoch, with the kept model marked."""
+    epochs = [row["epoch"] for row in rows]
+    train, validation = ([row[name] for row in rows] for name in ("train_loss", "validation_loss"))
+    with _figure() as (figure, axes):
+        axes.plot(epochs, train, color=BLUE, label="training")
+        axes.plot(epochs, validation, color=ORANGE, linestyle="--", label="validation")
+        if min(train + validation) > 0:
+            axes.set_yscale("log")
+        _mark_kept(axes, rows, kept)
+        axes.set(xlabel="epoch", ylabel="loss")
+        axes.legend(frameon=False)
+        svg = _svg(figure)
+    alt = f"Training loss falls from {train[0]:.3g} to {train[-1]:.3g}, validation loss ends at {validation[-1]:.3g}."
+    return Picture(title, alt, svg)
+
+
+def score_curve(title: str, rows: Sequence[dict[str, float]], kept: dict[str, float], metric: str) -> Picture:
+    """The metric on the validation data by epoch, with the kept model marked."""
+    values = [row[f"validation_{metric}"] for row in rows]
+    percent = metric == "accuracy"
+    with _figure() as (figure, axes):
+        axes.plot(
+            [row["epoch"] for row in rows],
+            [100 * v for v in values] if percent else values,
+            color=ORANGE,
+            linestyle="--",
+            marker="o" if len(rows) < 30 else None,
+            markersize=3,
+            label="validation",
+        )
+        if not percent and min(values) > 0:
+            axes.set_yscale("log")
+        _mark_kept(axes, rows, kept)
+        axes.set(xlabel="epoch", ylabel=f"{metric} (%)" if percent else metric)
+        axes.legend(frameon=False)
+        svg = _svg(figure)
+    return Picture(title, f"Validation {metric} from {values[0]:.4g} to {kept[metric]:.4g} in the kept model.", svg)
+
+
+def confusion_matrix(title: str, actual: np.ndarray, predicted: np.ndarray, classes: Sequence[Any]) -> Picture:
+    """How often each class was taken for each other: counts, dark where many."""
+    from sklearn.metrics import confusion_matrix as count
+
+    counts = count(actual, predicted, labels=classes)
+    n = len(classes)
+    with _figure(size=max(4.2, 0.5 * n + 1), square=True) as (figure, axes):
+        share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1.15)
+        axes.grid(False)
+        ticks = range(n) if n <= 40 else range(0, n, n // 20)
+        axes.set_xticks(ticks, [str(classes[k]) for k in ticks], rotation=90 if n > 12 else 0)
+        axes.set_yticks(ticks, [str(classes[k]) for k in ticks])
+        if n <= 30:
+            for row in range(n):
+                for column in range(n):
+                    if counts[row, column]:
+                        axes.text(
+                            column, row, counts[row, column], ha="center", va="center", fontsize=9 if n <= 12 else 6,
+                            color="white" if share[row, column] > 0.4 else "black",
+                        )  # fmt: skip
+        axes.set(xlabel="the model said", ylabel="it was")
+        svg = _svg(figure)
+    wrong = int(counts.sum() - np.trace(counts))
+    return Picture(title, f"{wrong} of {int(counts.sum())} test sequences were given a wrong class.", svg)
+
+
+def wrong_images(
+    title: str, images: np.ndarray, actual: Sequence[Any], predicted: Sequence[Any], most: int = 24
+) -> Picture:
+    """The images that the model got wrong, with what it said and what it was."""
+    shown = images[:most]
+    columns = 8
+    lines = -(-len(shown) // columns)
+    figure = Figure(figsize=(8, 1.25 * lines + 0.1))
+    for k, image in enumerate(shown):
+        axes = figure.add_subplot(lines, columns, k + 1)
+        axes.imshow(image, cmap="gray_r", interpolation="nearest")
+        axes.set_axis_off()
+        axes.set_title(f"said {predicted[k]}, was {actual[k]}", fontsize=8)
+    figure.tight_layout(pad=0.4)
+    more = f" The first {most} of {len(images)}." if len(images) > most else ""
+    pairs = ", ".join(f"{actual[k]} taken for {predicted[k]}" for k in range(len(shown)))
+    return Picture(title + more, pairs, _svg(figure))
+
+
+def fitted_curve(
+    title: str, x: np.ndarray, actual: np.ndarray, predicted: np.ndarray, x_label: str, trained_to: float | None
+) -> Picture:
+    """A sequence and the fit over it; what lies beyond the training range is shaded."""
+    with _figure(size=8) as (figure, axes):
+        axes.plot(x, actual, color=GRAY, linewidth=4, alpha=0.5, label="data")
+        axes.plot(x, predicted, color=ORANGE, linestyle="--", linewidth=1.6, label="fit")
+        if trained_to is not None and x[-1] > trained_to:
+            axes.axvspan(trained_to, x[-1], color=BLUE, alpha=0.15, label="beyond the training range")
+        axes.set(xlabel=x_label, ylabel="y")
+        axes.legend(frameon=False)
+        svg = _svg(figure)
+    error = float(np.abs(actual - predicted).max())
+    return Picture(title, f"The fit over {len(x)} steps; the largest distance from the data is {error:.3g}.", svg)
+
+
+def residuals(title: str, x: np.ndarray, actual: np.ndarray, predicted: np.ndarray, x_label: str) -> Picture:
+    """Fit minus data at every step."""
+    with _figure(size=8, height=2.2) as (figure, axes):
+        axes.axhline(0, color=GRAY, linewidth=0.8)
+        axes.plot(x, predicted - actual, color=BLUE, linewidth=1.2)
+        axes.set(xlabel=x_label, ylabel="fit − data")
+        svg = _svg(figure)
+    return Picture(title, f"Mean squared distance {float(np.mean((predicted - actual) ** 2)):.3g}.", svg)
+
+
+def _mark_kept(axes: Any, rows: Sequence[dict[str, float]], kept: dict[str, float]) -> None:
+    epoch = next((row["epoch"] for row in rows if row["step"] == kept["step"]), None)
+    if epoch is not None:
+        axes.axvline(epoch, color=GREEN, linestyle=":", linewidth=1.8, label="kept model")
+
+
+@contextmanager
+def _figure(size: float = 5.2, height: float = 3.4, square: bool = False) -> Iterator[tuple[Figure, Any]]:
+    """A figure with one pair of axes in our style."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(size, size if square else height), layout="tight")
+        yield figure, figure.add_subplot()
+
+
+def _svg(figure: Figure) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    svg = text.getvalue()
+    # Several drawings share a page: their ids must not meet, and the outer <svg> scales with the page.
+    svg = svg[svg.index("<svg") :]
+    prefix = f"f{hashlib.md5(svg.encode()).hexdigest()[:10]}-"
+    svg = re.sub(r'id="', f'id="{prefix}', svg)
+    svg = re.sub(r'(xlink:href="|url\()#', rf"\1#{prefix}", svg)
+    return re.sub(r'<svg ([^>]*?)width="[^"]*" ([^>]*?)height="[^"]*"', r"<svg \1\2", svg, count=1)

@@ -1,0 +1,196 @@
+"""What is kept during a run: the best weights, the history, checkpoints; and what a person sees of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning import Trainer
+
+from tidegate.training.module import RecurrentModule
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, honored between two steps."""
+
+
+class KeepBest(lightning.Callback):
+    """Keeps the weights that did best at a check, and a row of history for every check."""
+
+    def __init__(self) -> None:
+        self.best: dict[str, float] | None = None
+        self.weights: dict[str, torch.Tensor] = {}
+        self.history: list[dict[str, float]] = []
+        self.started = 0.0
+        self.seconds = 0.0
+        self.losses = [0.0, 0]  # sum and number since the last check
+
+    def on_train_start(self, trainer: Trainer, module: Any) -> None:
+        self.started = time.monotonic() - self.seconds
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, *args: Any) -> None:
+        self.losses = [self.losses[0] + module.last_loss, self.losses[1] + 1]
+
+    def on_validation_end(self, trainer: Trainer, module: Any) -> None:
+        checked, step = module.checked, trainer.datamodule.step  # type: ignore[attr-defined]
+        self.seconds = time.monotonic() - self.started
+        row = {
+            "step": step,
+            "epoch": step / module.plan.per_epoch,
+            "train_loss": self.losses[0] / max(1, self.losses[1]),
+            **{f"validation_{name}": value for name, value in checked.items()},
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": round(self.seconds, 3),
+        }
+        self.losses = [0.0, 0]
+        self.history.append(row)
+        if self.best is None or self._rank(module, checked) >= self._rank(module, self.best):
+            self.best = {"step": step, **checked}
+            self.weights = {name: value.detach().cpu().clone() for name, value in module.network.state_dict().items()}
+
+    @staticmethod
+    def _rank(module: RecurrentModule, checked: dict[str, float]) -> tuple[float, float]:
+        sign = 1 if module.learner.mode == "max" else -1
+        return sign * checked[module.learner.monitor], -checked["loss"]
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "best": self.best,
+            "weights": self.weights,
+            "history": self.history,
+            "seconds": self.seconds,
+            "losses": self.losses,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+
+class Checkpoints(lightning.Callback):
+    """Writes `last.ckpt` and `history.csv`, whole or not at all, after every check and every minute between them.
+
+    The first Ctrl-C is honored after the step in progress, with a checkpoint; the second one at once.
+    """
+
+    EVERY = 60.0  # seconds between two checkpoints where no check comes sooner
+
+    def __init__(self, folder: Path | None, history: Path | None, keep: KeepBest) -> None:
+        self.folder, self.history, self.keep = folder, history, keep
+        self.interrupted = False
+        self.written = time.monotonic()
+
+    def on_train_start(self, trainer: Trainer, module: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self.previous = signal.signal(signal.SIGINT, self._on_sigint)
+
+    def teardown(self, trainer: Trainer, module: Any, stage: str) -> None:
+        if hasattr(self, "previous"):
+            signal.signal(signal.SIGINT, self.previous)
+            del self.previous
+
+    def _on_sigint(self, signum: int, frame: Any) -> None:
+        if self.interrupted:
+            raise Interrupted
+        self.interrupted = True
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, *args: Any) -> None:
+        step = trainer.datamodule.step  # type: ignore[attr-defined]
+        # At a check, the checkpoint waits for what the check says.
+        if step != module.plan.next_check(step - 1) and (self.interrupted or self._is_due(trainer)):
+            self._write(trainer)
+            self._stop_if_interrupted()
+
+    def on_validation_end(self, trainer: Trainer, module: Any) -> None:
+        self._write(trainer)
+        self._stop_if_interrupted()
+
+    def _is_due(self, trainer: Trainer) -> bool:
+        # Every process takes part in a checkpoint, and their clocks differ.
+        return trainer.world_size == 1 and time.monotonic() - self.written > self.EVERY
+
+    def _stop_if_interrupted(self) -> None:
+        if self.interrupted:
+            raise Interrupted
+
+    def _write(self, trainer: Trainer) -> None:
+        if self.folder is None or self.history is None:
+            return
+        last = self.folder / "last.ckpt"
+        writing = self.folder / ".last.ckpt.writing"
+        trainer.save_checkpoint(writing)
+        if trainer.is_global_zero:
+            with writing.open("rb") as file:
+                os.fsync(file.fileno())
+            writing.replace(last)
+            write_history(self.history, self.keep.history)
+        self.written = time.monotonic()
+
+
+def write_history(path: Path, history: list[dict[str, float]]) -> None:
+    """Write the rows as CSV, whole or not at all."""
+    if not history:
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    writing = path.with_name(f".{path.name}.writing")
+    writing.write_text(text.getvalue())
+    writing.replace(path)
+
+
+class Progress(lightning.Callback):
+    """A bar on a terminal; a line every tenth of the run elsewhere. On standard error."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.told = 0
+
+    def on_train_start(self, trainer: Trainer, module: Any) -> None:
+        if not trainer.is_global_zero or not sys.stderr.isatty():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self.bar = Bar(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[score]}"),
+            console=Console(stderr=True),
+        )
+        self.task = self.bar.add_task("", total=module.plan.steps, score="")
+        self.bar.start()
+        self.bar.update(self.task, completed=trainer.datamodule.step)  # type: ignore[attr-defined]
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, *args: Any) -> None:
+        if self.bar:
+            self.bar.update(self.task, advance=1)
+
+    def on_validation_end(self, trainer: Trainer, module: Any) -> None:
+        name = module.learner.monitor
+        score = f"{name} {module.checked[name]:.4g}"
+        step, steps = trainer.datamodule.step, module.plan.steps  # type: ignore[attr-defined]
+        if self.bar:
+            self.bar.update(self.task, score=score)
+        elif trainer.is_global_zero and (step == steps or step * 10 // steps > self.told):
+            self.told = step * 10 // steps
+            print(f"step {step}/{steps}  loss {module.checked['loss']:.4g}  {score}", file=sys.stderr)  # noqa: T201
+
+    def teardown(self, trainer: Trainer, module: Any, stage: str) -> None:
+        if self.bar:
+            self.bar.stop()
+            self.bar = None

@@ -1,0 +1,150 @@
+"""Train a learner: in memory, or in a run folder from which it can go on after any end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import torch
+
+from tidegate.data import Sequences
+from tidegate.errors import RunError
+from tidegate.training.callbacks import Checkpoints, Interrupted, KeepBest, Progress
+from tidegate.training.data import RecurrentData
+from tidegate.training.module import Learner, RecurrentModule
+from tidegate.training.settings import Plan, Settings
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a run leaves: the network holds the kept weights."""
+
+    history: list[dict[str, float]]
+    """A row for every check."""
+    best: dict[str, float]
+    """The kept model's step and what its check said."""
+    seconds: float
+    is_first: bool
+    """Whether this is the process that writes and speaks for all."""
+
+
+def fit(
+    learner: Learner,
+    train: Sequences,
+    validation: Sequences | None,
+    settings: Settings,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    progress: bool = False,
+) -> Fitted:
+    """Train `learner.network` in place and leave it with the weights that did best at a check.
+
+    Args:
+        learner: a network with its loss and metrics.
+        train: what it learns from; labels as classes 0, 1, …
+        validation: what chooses the kept weights; the training data where none.
+        settings: how to train.
+        folder: the run folder, for `checkpoints/last.ckpt` and `history.csv`; none to write nothing.
+        resume: go on from that checkpoint, where there is one.
+        progress: speak on standard error.
+
+    Raises:
+        TrainingError: the loss is not finite.
+        RunError: the checkpoint does not belong to this network.
+        KeyboardInterrupt: Ctrl-C; a checkpoint is left where there is a folder.
+
+    Under torchrun each process trains on its share of every batch (distributed data parallel).
+    """
+    plan = Plan.of(settings, len(train))
+    keep = KeepBest()
+    checkpoint = None
+    callbacks: list[lightning.Callback] = [keep]
+    checkpoints = folder / "checkpoints" if folder else None
+    if checkpoints is not None:
+        checkpoints.mkdir(parents=True, exist_ok=True)
+        last = checkpoints / "last.ckpt"
+        checkpoint = last if resume and last.exists() else None
+    callbacks.append(Checkpoints(checkpoints, folder / "history.csv" if folder else None, keep))
+    if progress:
+        callbacks.append(Progress())
+
+    data = RecurrentData(train, validation, plan, settings)
+    module = RecurrentModule(learner, plan, settings)
+    done = step_of(checkpoint) if checkpoint else 0
+    data.step = done
+    with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        trainer = lightning.Trainer(
+            max_epochs=-(-(plan.steps - done // plan.per_check * plan.per_check) // plan.per_check),
+            gradient_clip_val=settings.clip,
+            callbacks=callbacks,
+            reload_dataloaders_every_n_epochs=1,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            **_processes(),
+        )
+        if done < plan.steps:
+            try:
+                trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+            except Interrupted:
+                raise KeyboardInterrupt from None
+        else:
+            assert checkpoint is not None
+            keep.load_state_dict(_load(checkpoint)["callbacks"][keep.state_key])
+    module.network.load_state_dict(keep.weights)
+    assert keep.best is not None
+    return Fitted(keep.history, keep.best, keep.seconds, trainer.is_global_zero)
+
+
+def step_of(checkpoint: Path) -> int:
+    """How many steps a checkpoint has behind it."""
+    return _load(checkpoint)[RecurrentData.__qualname__]["step"]
+
+
+def _load(checkpoint: Path) -> dict:
+    try:
+        return torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise RunError(
+            got=f"{checkpoint}, a checkpoint that cannot be read ({type(error).__name__})",
+            wanted="one that this version wrote",
+            do="start again with another --out",
+        ) from error
+
+
+def _processes() -> dict:
+    """Lightning's arguments for one process, or for those that torchrun started."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        return {"accelerator": "auto", "devices": 1}
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
+    return {"accelerator": "auto", "devices": local, "num_nodes": world // local, "strategy": "ddp"}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning speaks of its own set-up; a person who fits a model has not asked."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", category=UserWarning, message=".*lr_scheduler.step.*")
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+            sys.stdout.flush()

@@ -1,0 +1,113 @@
+"""The one LightningModule: optimizer, schedule, and what happens at a step and at a check."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
+from torchmetrics import MeanMetric, MetricCollection
+
+from tidegate.errors import TrainingError
+from tidegate.training.data import Batch
+from tidegate.training.settings import Plan, Settings
+
+
+class Learner(ABC):
+    """What a task gives to be trained: a network, its loss and its metrics."""
+
+    monitor: ClassVar[str]
+    """The metric that chooses the kept model."""
+    mode: ClassVar[str]
+    """max or min."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    @abstractmethod
+    def losses(self, output: Tensor, batch: Batch) -> Tensor:
+        """The sum of the losses of a batch."""
+
+    @abstractmethod
+    def metrics(self) -> MetricCollection:
+        """Fresh metrics, to be updated by `update`."""
+
+    @abstractmethod
+    def update(self, metrics: MetricCollection, output: Tensor, batch: Batch) -> None:
+        """Count a batch."""
+
+
+class RecurrentModule(lightning.LightningModule):
+    """Trains a learner's network by the plan."""
+
+    def __init__(self, learner: Learner, plan: Plan, settings: Settings) -> None:
+        super().__init__()
+        self.network = learner.network
+        self.learner, self.plan, self.settings = learner, plan, settings
+        self.metrics = learner.metrics()
+        self.validation_loss = MeanMetric()
+        self.last_loss = float("nan")
+        self.checked: dict[str, float] = {}
+
+    @property
+    def data(self) -> Any:
+        return self.trainer.datamodule  # type: ignore[attr-defined]
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        # Randomness of a step follows from the seed and the step alone: a run can go on from any step.
+        step_seed = (self.settings.seed * 1_000_003 + self.data.step) * 1_009 + self.trainer.global_rank
+        torch.manual_seed(step_seed % 2**63)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss = self.learner.losses(self.network(batch.x, batch.lengths), batch) * batch.weight
+        self.last_loss = loss.item()
+        if not torch.isfinite(loss):
+            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            raise TrainingError(
+                got=f"a loss of {self.last_loss} at step {self.data.step + 1} with learning rate {rate:.3g}",
+                wanted="a finite loss",
+                do=f"choose a smaller learning rate, such as {self.settings.learning_rate / 10:.3g}, or clip gradients",
+            )
+        return loss
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.data.step += 1
+
+    def on_validation_epoch_start(self) -> None:
+        self.metrics.reset()
+        self.validation_loss.reset()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        output = self.network(batch.x, batch.lengths)
+        if batch.weight:
+            self.learner.update(self.metrics, output, batch)
+            world = self.trainer.world_size
+            self.validation_loss.update(
+                self.learner.losses(output, batch) * batch.weight / world, weight=world / batch.weight
+            )
+
+    def on_validation_epoch_end(self) -> None:
+        values = {name: value.item() for name, value in self.metrics.compute().items()}
+        self.checked = {"loss": self.validation_loss.compute().item(), **values}
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        settings = self.settings
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        schedule: LRScheduler
+        if settings.schedule == "one-cycle":
+            # Under 10 steps there is no cycle to speak of, and OneCycleLR divides by the length of its phases.
+            schedule = OneCycleLR(optimizer, settings.learning_rate, total_steps=max(10, self.plan.steps + 1))
+        else:
+            schedule = LambdaLR(optimizer, lambda step: 1.0)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # The data module's step says all about where the run stands; Lightning's own counters would contradict it.
+        checkpoint.pop("loops", None)

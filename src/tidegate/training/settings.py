@@ -1,0 +1,108 @@
+"""How to train, and the plan of steps that follows from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from tidegate.errors import ConfigError
+
+SCHEDULES = ("one-cycle", "constant")
+CHECKS = 100  # at most, in a run
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that steers training but the data and the network."""
+
+    epochs: int | None = None
+    """Passes over the training data; none for as many as make 1,000 steps, at least 10."""
+    steps: int | None = None
+    """Optimizer steps, instead of epochs."""
+    learning_rate: float = 6e-3
+    """Peak of the schedule."""
+    schedule: str = "one-cycle"
+    """one-cycle (Smith & Topin 2018): up for 30 % of the steps, then down to almost 0; or constant."""
+    batch_size: int = 128
+    """Sequences a step, over all processes."""
+    clip: float | None = 1.0
+    """Largest norm of the gradient; none to leave it alone."""
+    weight_decay: float = 0.0
+    """Decoupled, as in AdamW (Loshchilov & Hutter 2019)."""
+    validation_share: float = 0.1
+    """Share of the training data that chooses the kept model; of less than 5 sequences, the training data does."""
+    seed: int = 0
+    """Of the first weights, the order of the data, and dropout."""
+
+    def __post_init__(self) -> None:
+        if self.epochs is not None and self.steps is not None:
+            raise ConfigError(got="both epochs and steps", wanted="one of the two", do="leave one out")
+        check_at_least("epochs", self.epochs, 1, optional=True)
+        check_at_least("steps", self.steps, 1, optional=True)
+        check_at_least("batch_size", self.batch_size, 1)
+        check_at_least("seed", self.seed, 0)
+        check_number("learning_rate", self.learning_rate, above=0)
+        check_number("weight_decay", self.weight_decay, least=0)
+        check_number("validation_share", self.validation_share, least=0, below=1)
+        if self.clip is not None:
+            check_number("clip", self.clip, above=0)
+        if self.schedule not in SCHEDULES:
+            raise ConfigError(
+                got=f"schedule {self.schedule!r}", wanted=f"one of {', '.join(SCHEDULES)}", do="correct the name"
+            )
+
+
+def check_at_least(name: str, value: Any, least: int, optional: bool = False) -> None:
+    """Raise ConfigError unless `value` is a whole number of at least `least`."""
+    if optional and value is None:
+        return
+    # numpy's integers count as whole numbers, truth values do not.
+    if not hasattr(value, "__index__") or isinstance(value, bool) or value < least:
+        raise ConfigError(got=f"{name}={value!r}", wanted=f"a whole number of at least {least}", do=f"correct {name}")
+
+
+def check_number(
+    name: str, value: Any, *, above: float | None = None, least: float | None = None, below: float | None = None
+) -> None:
+    """Raise ConfigError unless `value` is a finite number within the bounds."""
+    bounds = {"above": above, "at least": least, "below": below}
+    wanted = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+    fits = (
+        hasattr(value, "__float__")
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and (above is None or value > above)
+        and (least is None or value >= least)
+        and (below is None or value < below)
+    )
+    if not fits:
+        raise ConfigError(got=f"{name}={value!r}", wanted=f"a number {wanted}", do=f"correct {name}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a run: how many, how many make an epoch, and how many lie between two checks."""
+
+    steps: int
+    per_epoch: int
+    per_check: int
+
+    @classmethod
+    def of(cls, settings: Settings, n_sequences: int) -> Plan:
+        """The plan for so many training sequences.
+
+        >>> Plan.of(Settings(epochs=10), n_sequences=1000)
+        Plan(steps=80, per_epoch=8, per_check=8)
+        >>> Plan.of(Settings(steps=5000), n_sequences=1)
+        Plan(steps=5000, per_epoch=1, per_check=50)
+        """
+        per_epoch = math.ceil(n_sequences / settings.batch_size)
+        epochs = settings.epochs or max(10, math.ceil(1000 / per_epoch))
+        steps = settings.steps or epochs * per_epoch
+        per_check = per_epoch * math.ceil(steps / per_epoch / CHECKS)
+        return cls(steps, per_epoch, min(per_check, steps))
+
+    def next_check(self, step: int) -> int:
+        """The step, not before `step`, after which the model is checked next."""
+        return min(self.steps, (step // self.per_check + 1) * self.per_check)
