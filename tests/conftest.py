@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import os
+
+# The tests' networks are small: a second thread costs more than it brings, here and in the processes they start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import torch
 

@@ -55,8 +55,9 @@ def _part(arrays: dict[str, np.ndarray], suffix: str, path: Path) -> Sequences:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
-        loaded: Any = np.load(path, allow_pickle=False)
-        return {"X": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+        with path.open("rb") as file:
+            loaded: Any = np.load(file, allow_pickle=False)
+            return {"X": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = "it holds Python objects" if "pickle" in str(error) else str(error)
         raise DataError(

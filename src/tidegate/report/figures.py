@@ -106,22 +106,24 @@ def confusion_matrix(title: str, actual: np.ndarray, predicted: np.ndarray, clas
 
 
 def wrong_images(
-    title: str, images: np.ndarray, actual: Sequence[Any], predicted: Sequence[Any], most: int = 24
+    title: str, images: np.ndarray, actual: Sequence[Any], predicted: Sequence[Any], most: int = 36
 ) -> Picture:
     """The images that the model got wrong, with what it said and what it was."""
     shown = images[:most]
-    columns = 8
+    columns = 6
     lines = -(-len(shown) // columns)
-    figure = Figure(figsize=(8, 1.25 * lines + 0.1))
-    for k, image in enumerate(shown):
-        axes = figure.add_subplot(lines, columns, k + 1)
-        axes.imshow(image, cmap="gray_r", interpolation="nearest")
-        axes.set_axis_off()
-        axes.set_title(f"said {predicted[k]}, was {actual[k]}", fontsize=8)
-    figure.tight_layout(pad=0.4)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(5.2, 1.05 * lines + 0.1))
+        for k, image in enumerate(shown):
+            axes = figure.add_subplot(lines, columns, k + 1)
+            axes.imshow(image, cmap="gray_r", interpolation="nearest")
+            axes.set_axis_off()
+            axes.set_title(f"{actual[k]} → {predicted[k]}", fontsize=10)
+        figure.tight_layout(pad=0.4)
+        svg = _svg(figure)
     more = f" The first {most} of {len(images)}." if len(images) > most else ""
     pairs = ", ".join(f"{actual[k]} taken for {predicted[k]}" for k in range(len(shown)))
-    return Picture(title + more, pairs, _svg(figure))
+    return Picture(title + more, pairs, svg)
 
 
 def fitted_curve(

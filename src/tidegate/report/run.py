@@ -107,7 +107,12 @@ def _classification_pictures(run: Run) -> list[Picture]:
     wrong = np.flatnonzero(said != part.y)
     if dataset.image and len(wrong):
         pictures.append(
-            figures.wrong_images("What it got wrong", part.x[wrong], part.y[wrong].tolist(), said[wrong].tolist())
+            figures.wrong_images(
+                "What it got wrong: what it was → what the model said.",
+                part.x[wrong],
+                part.y[wrong].tolist(),
+                said[wrong].tolist(),
+            )
         )
     return pictures
 

@@ -17,6 +17,9 @@ from tidegate.tasks.network import SequenceNetwork
 from tidegate.training import Fitted, Learner, Settings, fit
 from tidegate.training.settings import check_at_least, check_number
 
+LEAST_VALIDATION, MOST_VALIDATION = 5, 2000
+"""Sequences held out to choose the kept model; with more than the most, training on them is worth more."""
+
 
 class SequenceEstimator(BaseEstimator):
     """A recurrent network behind fit, predict, score and save.
@@ -100,8 +103,9 @@ class SequenceEstimator(BaseEstimator):
         self.n_features_in_ = data.x.shape[2]
         data = self._encoded(data)
         train, validation = data, None
-        if round(len(data) * settings.validation_share) >= 5:
-            train, validation = hold_out(data, settings.validation_share, settings.seed)
+        held = min(round(len(data) * settings.validation_share), MOST_VALIDATION)
+        if held >= LEAST_VALIDATION:
+            train, validation = hold_out(data, held / len(data), settings.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.network_ = self._build()

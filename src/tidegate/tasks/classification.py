@@ -42,7 +42,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each sequence [n]."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each of `classes_` for each sequence [n, classes]."""
@@ -86,7 +87,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self.classes_ = np.unique(data.y)
         if len(self.classes_) < 2:
             raise DataError(
-                got=f"the single class {self.classes_[0]!r} in y", wanted="at least two classes", do="check the labels"
+                got=f"the single class {self.classes_[0].item()!r} in y",
+                wanted="at least two classes",
+                do="check the labels",
             )
 
     def _encoded(self, data: Sequences) -> Sequences:

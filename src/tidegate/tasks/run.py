@@ -155,6 +155,8 @@ def predict(folder: Path, source: str) -> tuple[list[str], list[list[Any]]]:
     sequences = dataset.test if source in BUILT_IN and dataset.test is not None else dataset.train
     rows: list[list[Any]] = []
     if model.task == "classification":
+        if sequences.y is not None:
+            model._check_known(sequences.y)
         probabilities = model.predict_proba(sequences)
         for n, row in enumerate(probabilities):
             best = int(row.argmax())

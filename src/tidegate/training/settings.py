@@ -31,7 +31,8 @@ class Settings:
     weight_decay: float = 0.0
     """Decoupled, as in AdamW (Loshchilov & Hutter 2019)."""
     validation_share: float = 0.1
-    """Share of the training data that chooses the kept model; of less than 5 sequences, the training data does."""
+    """Share of the training data that chooses the kept model: at most 2,000 sequences; of less than 5, the training
+    data itself does."""
     seed: int = 0
     """Of the first weights, the order of the data, and dropout."""
 

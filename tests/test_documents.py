@@ -1,0 +1,74 @@
+"""What the documents show is run here: every Python block, every tidegate command."""
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+
+from tests.paths import REPOSITORY
+from tidegate.cli import run
+
+DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language):
+    for document in DOCUMENTS:
+        for n, (found, text) in enumerate(BLOCK.findall(document.read_text())):
+            if found == language:
+                yield pytest.param(text, id=f"{document.name}-{n}")
+
+
+@pytest.fixture
+def somewhere(tmp_path, monkeypatch):
+    """A folder with the files that the documents speak of."""
+    monkeypatch.chdir(tmp_path)
+    noise = np.random.default_rng(0)
+    np.savez("mine.npz", X=noise.normal(size=(30, 10, 8)), y=np.arange(30) % 2)
+    np.save("new.npy", noise.random((2, 8, 8)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("text", list(blocks("python")))
+def test_python(text, somewhere):
+    # The documents train as long as a reader would; here a few steps show that it runs.
+    text = re.sub(r"epochs=\d+", "epochs=2", text)
+    exec(compile(text, "document", "exec"), {"__name__": "document"})
+
+
+@pytest.mark.parametrize("text", list(blocks("console")))
+def test_commands(text, somewhere):
+    for line in text.splitlines():
+        command = shlex.split(line.removeprefix("$ "), comments=True)
+        if not command or command[0] == "make" or "mnist" in command:
+            continue
+        assert command[0] == "tidegate", line
+        arguments = command[1:]
+        if arguments[0] == "fit":
+            arguments = [*without(without(arguments, "--steps"), "--epochs"), "--steps", "2"]
+        assert run(arguments) == 0, line
+
+
+def without(arguments, option):
+    if option not in arguments:
+        return arguments
+    at = arguments.index(option)
+    return arguments[:at] + arguments[at + 2 :]
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = set(re.findall(r"^(\w+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    named = {
+        target
+        for document in [*DOCUMENTS, REPOSITORY / "CONTRIBUTING.md"]
+        for target in re.findall(r"(?:`|\$ )make (\w+)", document.read_text())
+    }
+    assert named <= targets
+
+
+def test_every_file_that_is_linked_exists():
+    for document in [*DOCUMENTS, REPOSITORY / "CONTRIBUTING.md"]:
+        for link in re.findall(r"\]\(([^)#]+?)\)", document.read_text()):
+            if "://" not in link:
+                assert (document.parent / link).exists(), f"{document.name}: {link}"

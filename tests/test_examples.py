@@ -1,0 +1,28 @@
+"""Every example runs, small."""
+
+import pytest
+
+from examples import curve_gru, demo, mnist_lstm
+
+
+def test_mnist_lstm():
+    assert mnist_lstm.main(data="digits", epochs=3, hidden_size=16) > 0.2
+
+
+def test_curve_gru(tmp_path):
+    assert curve_gru.main(steps=10, hidden_size=8, picture=str(tmp_path / "curve.png")) < 10
+    assert (tmp_path / "curve.png").stat().st_size > 10_000
+
+
+def test_demo(tmp_path, capsys):
+    page = demo.main(tmp_path / "demo", curve_steps=3)
+    assert page == tmp_path / "demo" / "report.html"
+    said = capsys.readouterr().out.splitlines()
+    assert said[-1] == str(page)
+    assert said[0].startswith("LSTM on digits")
+    assert said[1].startswith("GRU on curve")
+
+
+@pytest.mark.parametrize("example", [curve_gru, demo, mnist_lstm], ids=lambda example: example.__name__)
+def test_it_says_what_it_does(example):
+    assert example.__doc__
