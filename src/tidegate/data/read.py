@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable
 from pathlib import Path
 
-from tidegate.data import curve, digits, idx, images, mnist, npz, table
+from tidegate.data import adding, curve, digits, idx, images, mnist, npz, recall, table, ts
 from tidegate.data.sequences import Dataset
 from tidegate.errors import DataError
 
@@ -14,6 +14,8 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {
     "digits": digits.digits,
     "mnist": mnist.mnist,
     "curve": curve.curve,
+    "recall": recall.recall,
+    "adding": adding.adding,
 }
 """The datasets that have a name."""
 
@@ -22,7 +24,7 @@ def read_dataset(source: str, per_step: bool = False) -> Dataset:
     """Return a built-in dataset, or what a path holds, with its targets.
 
     Args:
-        source: a name of BUILT_IN, a folder of IDX files, an `.npz`, a `.csv` or a `.parquet`.
+        source: a name of BUILT_IN, a folder of IDX files, an `.npz`, `.csv`, `.parquet` or `.ts`.
         per_step: whether y is a target for every step, or else one label a sequence.
 
     Raises:
@@ -68,6 +70,8 @@ def _read_file(path: Path, per_step: bool) -> Dataset:
         return npz.read_npy(path)
     if ending in (".csv", ".parquet"):
         return table.read_table(path, per_step)
+    if ending == ".ts":
+        return ts.read_ts(path)
     if ending in images.ENDINGS:
         return images.read_image(path)
     if idx.NAME.match(path.name):
@@ -76,7 +80,7 @@ def _read_file(path: Path, per_step: bool) -> Dataset:
         )
     raise DataError(
         got=f"{path}, a file of an unknown kind",
-        wanted=".npz, .npy, .csv, .parquet, an image, or a folder of IDX files",
+        wanted=".npz, .npy, .csv, .parquet, .ts, an image, or a folder of IDX files",
         do="convert it to one of these",
     )
 

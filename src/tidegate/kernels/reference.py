@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tidegate.cells import gru_step, lstm_step, rnn_step, scan
+from tidegate.cells.scan import Step
 from tidegate.kernels.stack import Direction, run_stack
 
 State = tuple[Tensor, ...]
@@ -22,8 +23,14 @@ def recur(
     mode: str, weights: Direction, x: Tensor, state: State, lengths: Tensor | None, reverse: bool
 ) -> tuple[Tensor, State]:
     """Run one direction of one layer: x [T, B, I] and a state of [B, H] tensors to [T, B, H] and the final state."""
-    w_hh, w_hr = weights.w_hh, weights.w_hr
     x_gates, b_hn = project(mode, weights, x)
+    states, final = scan(step_of(mode, weights, b_hn), x_gates, state, lengths, reverse)
+    return states[0], final
+
+
+def step_of(mode: str, weights: Direction, b_hn: Tensor | None) -> Step:
+    """The step of a cell with these weights, as `scan` takes it."""
+    w_hh, w_hr = weights.w_hh, weights.w_hr
 
     def step(s: State, gates: Tensor) -> State:
         if mode == "LSTM":
@@ -32,8 +39,7 @@ def recur(
             return (gru_step(s[0], gates, w_hh, b_hn),)
         return (rnn_step(s[0], gates, w_hh, mode.removeprefix("RNN_").lower()),)
 
-    states, final = scan(step, x_gates, state, lengths, reverse)
-    return states[0], final
+    return step
 
 
 def project(mode: str, weights: Direction, x: Tensor) -> tuple[Tensor, Tensor | None]:

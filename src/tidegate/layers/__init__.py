@@ -8,6 +8,7 @@ from torch import nn
 
 from tidegate.errors import ConfigError
 from tidegate.layers.gru import GRU
+from tidegate.layers.initialize import INITIALIZATIONS, initialize
 from tidegate.layers.lstm import LSTM
 from tidegate.layers.rnn import RNN
 
@@ -22,4 +23,4 @@ def layer_of(cell: str) -> Callable[..., nn.RNNBase]:
     return LAYERS[cell]
 
 
-__all__ = ["GRU", "LAYERS", "LSTM", "RNN", "layer_of"]
+__all__ = ["GRU", "INITIALIZATIONS", "LAYERS", "LSTM", "RNN", "initialize", "layer_of"]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tidegate.data import Sequences
-from tidegate.layers import layer_of
+from tidegate.layers import initialize, layer_of
 
 FAR = 10.0  # standard deviations; a channel that is almost always constant would otherwise shout
 
@@ -52,8 +52,7 @@ class SequenceNetwork(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
         self.readout = nn.Linear(hidden_size * (2 if bidirectional else 1), output_size)
-        if cell == "lstm":
-            open_forget_gates(self.rnn)
+        initialize(self.rnn, "open" if cell == "lstm" else "torch")
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """x [B, T, I] to [B, O], or to [B, T, O] with a readout for every step."""
@@ -64,17 +63,6 @@ class SequenceNetwork(nn.Module):
             D = 2 if self.rnn.bidirectional else 1
             output = h_n[-D:].transpose(0, 1).flatten(1)
         return self.readout(self.dropout(output))
-
-
-def open_forget_gates(lstm: nn.RNNBase) -> None:
-    """Set the forget-gate bias of an LSTM to 1 (Gers et al. 2000; Jozefowicz, Zaremba & Sutskever 2015)."""
-    H = lstm.hidden_size
-    with torch.no_grad():
-        for name, bias in lstm.named_parameters():
-            if name.startswith("bias_ih"):
-                bias[H : 2 * H] = 1
-            elif name.startswith("bias_hh"):
-                bias[H : 2 * H] = 0
 
 
 def mean_and_scale(sequences: Sequences, values: np.ndarray) -> tuple[Tensor, Tensor]:
