@@ -13,6 +13,55 @@ struct Place {
   Index t, b;
 };
 
+// Where the pointwise part of one row finds its numbers, for the first of `wide` vectors of units.
+template <typename T> struct BackwardRow {
+  const T *acc, *saved, *c_old, *h_old, *h;
+  T *d, *dh, *dc;
+};
+
+template <typename T, typename C>
+TIDEGATE_INLINE void backward_row(BackwardRow<T> row, Index wide, Index lanes, Index c_step, Index state_block, Index d_block,
+                                  Index d_slot) {
+  constexpr int W = width<T>;
+  for (Index u = 0; u < wide; ++u, lanes -= W) {
+    const int n = static_cast<int>(smaller<Index>(W, lanes));
+    Vec<T> keep[C::saved + 1], d[C::slots], c_old = zero<T>(), h_old = zero<T>(), h = zero<T>(), dc = zero<T>();
+#pragma GCC unroll 8
+    for (int v = 0; v < C::saved; ++v) keep[v] = load(row.saved + v * W);
+    if (C::has_c) c_old = load_part(row.c_old, n), dc = load(row.dc);
+    if (C::needs_old_h) h_old = load_part(row.h_old, n);
+    if (C::needs_new_h) h = load_part(row.h, n);
+    const Vec<T> dh = C::backward(load(row.acc), dc, keep, c_old, h_old, h, d);
+#pragma GCC unroll 8
+    for (int v = 0; v < C::slots; ++v) store(row.d + v * d_slot, d[v]);
+    store(row.dh, dh);
+    if (C::has_c) store(row.dc, dc);
+    row.acc += W, row.saved += C::saved * W, row.c_old += c_step, row.h_old += W, row.h += W;
+    row.d += d_block, row.dh += state_block, row.dc += state_block;
+  }
+}
+
+// The sums over k of a[k], a[k] x0[k] and, for two inputs, a[k] x1[k]; x [k][one vector].
+template <typename T, int inputs>
+void add_sums(Index rows, const T* a, const T* x, T* sums) {
+  constexpr int W = width<T>, chains = 4;
+  Vec<T> part[chains][inputs + 1];
+  for (int j = 0; j < chains; ++j)
+    for (int i = 0; i <= inputs; ++i) part[j][i] = zero<T>();
+  const auto add = [&](Index k, int j) __attribute__((always_inline)) {
+    const Vec<T> value = load(a + k * W);
+    part[j][0] += value;
+    for (int i = 0; i < inputs; ++i) part[j][i + 1] += value * fill(x[k * W + i]);
+  };
+  Index k = 0;
+  for (; k + chains <= rows; k += chains)
+#pragma GCC unroll 4
+    for (int j = 0; j < chains; ++j) add(k + j, j);
+  for (; k < rows; ++k) add(k, 0);
+  for (int i = 0; i <= inputs; ++i)
+    store(sums + i * W, load(sums + i * W) + ((part[0][i] + part[1][i]) + (part[2][i] + part[3][i])));
+}
+
 template <typename T, typename C> void backward(const Call& call) {
   constexpr int W = width<T>, S = C::slots, G = C::gates;
   const Index B = call.B, I = call.I, H = call.H;
@@ -119,6 +168,9 @@ template <typename T, typename C> void backward(const Call& call) {
                         w + (g * K + k) * wide * W, acc, wide * W);
     };
 
+    // Rows that multiply together: one tile, or as many as hide the cost of a panel too large for the cache.
+    const Index group = G * H * wide_h * W * static_cast<Index>(sizeof(T)) > (512 << 10) ? rows_block / 2 : most_rows<4>;
+
     // where the rows of this thread begin within step s
     const auto start_in = [&](Index s) {
       Index start = 0;
@@ -138,46 +190,56 @@ template <typename T, typename C> void backward(const Call& call) {
         const Index at_s = schedule.offset[s] - chunk_start + start_in(s);
         const Index at_later = s + 1 < s_last ? schedule.offset[s + 1] - chunk_start + start_in(s + 1) : chunk_rows + share.start;
         for (Index p = own.first; p < own.last; ++p) {
-          const Index wide = smaller(wide_h, H_blocks - p * wide_h);
-          for (Index r_first = 0; r_first < running; r_first += rows_block) {
-            const Index r_last = smaller(r_first + rows_block, running);
-            for (Index r = r_first; r < r_last; ++r) {
-              const Index i = share.row(r);
-              const T* const d_out = call.d_out.data ? row_of<const T>(call.d_out, schedule.time(i, s), schedule.order[i]) : nullptr;
+          const Index wide = smaller(wide_h, H_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, H - unit);
+          const auto row = [&](Index r) __attribute__((always_inline)) {
+            const Index i = share.row(r), b = schedule.order[i], state = p * wide_h * state_block + (share.start + r) * W;
+            BackwardRow<T> to{};
+            to.acc = acc + r % group * wide * W;
+            to.saved = saved + ((schedule.offset[s] + i) * H_blocks + p * wide_h) * C::saved * W;
+            if (C::has_c)
+              to.c_old = s ? saved + ((schedule.offset[s - 1] + i) * H_blocks + p * wide_h) * C::saved * W + 4 * W
+                           : static_cast<const T*>(call.c0) + b * H + unit;
+            if (C::needs_old_h)
+              to.h_old = s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) + unit : static_cast<const T*>(call.h0) + b * H + unit;
+            if (C::needs_new_h) to.h = row_of<const T>(call.out, schedule.time(i, s), b) + unit;
+            to.d = d + p * wide_h * d_block + (at_s + r) * W;
+            to.dh = dh + state;
+            to.dc = dc + state;
+            return to;
+          };
+          const auto d_out_of = [&](Index r) __attribute__((always_inline)) {
+            const Index i = share.row(r);
+            return row_of<const T>(call.d_out, schedule.time(i, s), schedule.order[i]) + unit;
+          };
+          // The next rows come from memory while this group multiplies.
+          const auto fetch = [&](Index first) {
+            for (Index r = first; r < smaller(first + group, running); ++r) {
+              const BackwardRow<T> from = row(r);
+              if (C::saved) prefetch(from.saved, wide * C::saved * W);
+              if (C::needs_old_h) prefetch(from.h_old, units);
+              if (C::needs_new_h) prefetch(from.h, units);
+              if (call.d_out.data) prefetch(d_out_of(r), units);
+            }
+          };
+          fetch(0);
+          for (Index first = 0; first < running; first += group) {
+            const Index last = smaller(first + group, running);
+            for (Index r = first; r < last; ++r) {
+              const T* const from = dh + p * wide_h * state_block + (share.start + r) * W;
+              const T* const d_out = call.d_out.data ? d_out_of(r) : nullptr;
+              T* const to = acc + (r - first) * wide * W;
               for (Index u = 0; u < wide; ++u) {
-                const Index unit = (p * wide_h + u) * W;
-                Vec<T> sum = load(dh + (p * wide_h + u) * state_block + (share.start + r) * W);
-                if (d_out) sum += load_part(d_out + unit, static_cast<int>(smaller<Index>(W, H - unit)));
-                store(acc + ((r - r_first) * wide + u) * W, sum);
+                Vec<T> sum = load(from + u * state_block);
+                if (d_out) sum += load_part(d_out + u * W, static_cast<int>(smaller<Index>(W, units - u * W)));
+                store(to + u * W, sum);
               }
             }
-            if (later > r_first)
-              product(wide, smaller(r_last, later) - r_first, d + C::h_slot * H_blocks * d_block + (at_later + r_first) * W,
+            fetch(last);
+            if (later > first)
+              product(wide, smaller(last, later) - first, d + C::h_slot * H_blocks * d_block + (at_later + first) * W,
                       w_hh + p * wide_h * G * H * W);
-            for (Index r = r_first; r < r_last; ++r) {
-              const Index i = share.row(r), b = schedule.order[i], t = schedule.time(i, s);
-              const Index t_before = schedule.time(i, s - 1);
-              for (Index u = 0; u < wide; ++u) {
-                const Index block = p * wide_h + u, unit = block * W;
-                const int lanes = static_cast<int>(smaller<Index>(W, H - unit));
-                Vec<T> keep[C::saved + 1], c_old = zero<T>(), h_old = zero<T>(), h = zero<T>(), carry_c = zero<T>(), gradient[S];
-                for (int v = 0; v < C::saved; ++v)
-                  keep[v] = load(saved + (((schedule.offset[s] + i) * H_blocks + block) * C::saved + v) * W);
-                const Index at = block * state_block + (share.start + r) * W;
-                if (C::has_c) {
-                  carry_c = load(dc + at);
-                  c_old = s ? load(saved + (((schedule.offset[s - 1] + i) * H_blocks + block) * C::saved + 4) * W)
-                            : load_part(static_cast<const T*>(call.c0) + b * H + unit, lanes);
-                }
-                if (C::needs_old_h)
-                  h_old = load_part(s ? row_of<const T>(call.out, t_before, b) + unit : static_cast<const T*>(call.h0) + b * H + unit, lanes);
-                if (C::needs_new_h) h = load_part(row_of<const T>(call.out, t, b) + unit, lanes);
-                const Vec<T> carry = C::backward(load(acc + ((r - r_first) * wide + u) * W), carry_c, keep, c_old, h_old, h, gradient);
-                for (int v = 0; v < S; ++v) store(d + (v * H_blocks + block) * d_block + (at_s + r) * W, gradient[v]);
-                store(dh + at, carry);
-                if (C::has_c) store(dc + at, carry_c);
-              }
-            }
+            for (Index r = first; r < last; ++r)
+              backward_row<T, C>(row(r), wide, units, s ? C::saved * W : W, state_block, d_block, H_blocks * d_block);
           }
         }
         // what the large products need of this step
@@ -200,7 +262,6 @@ template <typename T, typename C> void backward(const Call& call) {
 
       // d_w += dᵀ @ [x, h_before] and the sums of d, for the units of this thread
       constexpr int R = tile_columns<T>;
-      const Range columns = share_of(S * H_blocks, q, n);
       for (Index k = 0; k < rows; k += 512) {
         const Index depth = smaller<Index>(512, rows - k);
         const bool overwrite = first_chunk && k == 0;
@@ -210,11 +271,11 @@ template <typename T, typename C> void backward(const Call& call) {
           const Index N = side ? H : I, N_blocks = side ? H_blocks : I_blocks;
           const T* const right = side ? h_before : x;
           const int slot = side ? C::h_slot : C::x_slot;
+          const Range columns = share_of(G * H_blocks, q, n);
           for (Index c = 0; c < N_blocks; c += 3) {
             const int wide = static_cast<int>(smaller<Index>(3, N_blocks - c));
-            for (Index column = columns.first; column < columns.last; ++column) {
+            for (Index column = slot * H_blocks + columns.first; column < slot * H_blocks + columns.last; ++column) {
               const int v = static_cast<int>(column / H_blocks);
-              if (v < slot || v >= slot + G) continue;
               const Index unit = column % H_blocks * W, gate = side ? C::gate_of_h(v) : C::gate_of_x(v);
               for (int r_first = 0; r_first < W && unit + r_first < H; r_first += R) {
                 T tile[R * 3 * W];
@@ -236,23 +297,13 @@ template <typename T, typename C> void backward(const Call& call) {
           }
         }
       }
+      const Range columns = share_of(S * H_blocks, q, n);
       for (Index column = columns.first; column < columns.last; ++column) {
         T* const sum = sums + (column - columns.first) * 3 * W;
         const T* const a = d + column * d_block;
-        Vec<T> ones = load(sum), times_0 = load(sum + W), times_1 = load(sum + 2 * W);
-        if (!small_input) {
-          for (Index k = 0; k < rows; ++k) ones += load(a + k * W);
-        } else {
-          for (Index k = 0; k < rows; ++k) {
-            const Vec<T> value = load(a + k * W);
-            ones += value;
-            times_0 += value * fill(x[k * W]);
-            if (W > 1) times_1 += value * fill(x[k * W + 1]);
-          }
-        }
-        store(sum, ones);
-        store(sum + W, times_0);
-        store(sum + 2 * W, times_1);
+        if (!small_input) add_sums<T, 0>(rows, a, x, sum);
+        else if (I == 1) add_sums<T, 1>(rows, a, x, sum);
+        else add_sums<T, 2>(rows, a, x, sum);
       }
 
       // d_x = d @ W_ih for the rows of this thread

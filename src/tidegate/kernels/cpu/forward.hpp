@@ -55,6 +55,34 @@ template <typename T> TIDEGATE_INLINE void block_row(const T* from, Index n, T* 
   for (Index k = 0; k < n; k += width<T>, to += block) store(to, load_part(from + k, static_cast<int>(smaller<Index>(n - k, width<T>))));
 }
 
+// Where the pointwise part of one row finds its numbers, for the first of `wide` vectors of units.
+template <typename T> struct ForwardRow {
+  const T *acc, *h_old;  // acc: slots after slots
+  T *c, *h_new, *out, *saved;
+};
+
+template <typename T, typename C>
+TIDEGATE_INLINE void forward_row(ForwardRow<T> row, Index wide, Index lanes, Index block, bool past) {
+  constexpr int W = width<T>;
+  for (Index u = 0; u < wide; ++u, lanes -= W) {
+    Vec<T> a[C::slots], keep[C::saved + 1], c = zero<T>(), old = zero<T>();
+#pragma GCC unroll 8
+    for (int v = 0; v < C::slots; ++v) a[v] = load(row.acc + v * W);
+    if (C::has_c) c = load(row.c);
+    if (C::needs_old_h) old = load(row.h_old);
+    const Vec<T> h = C::forward(a, old, c, keep);
+    store(row.h_new, h);
+    if (C::has_c) store(row.c, c);
+    store_part(row.out, h, static_cast<int>(smaller<Index>(W, lanes)));
+    if (C::saved && row.saved) {
+#pragma GCC unroll 8
+      for (int v = 0; v < C::saved; ++v) stream(row.saved + v * W, keep[v], past);
+      row.saved += C::saved * W;
+    }
+    row.acc += C::slots * W, row.h_old += block, row.c += block, row.h_new += block, row.out += W;
+  }
+}
+
 template <typename T, typename C> void forward(const Call& call) {
   constexpr int W = width<T>, U = C::units, S = C::slots, G = C::gates;
   const Index B = call.B, I = call.I, H = call.H;
@@ -190,25 +218,17 @@ template <typename T, typename C> void forward(const Call& call) {
           for (Index p = first; p < first + together; ++p) {
             const Index wide = smaller<Index>(U, H_blocks - p * U);
             for (Index r = 0; r < running; ++r) {
-              const Index i = share.row(r), b = schedule.order[i];
-              T* const out = row_of<T>(call.out, schedule.time(i, s), b);
-              const T* const acc = gates + (p - own.first) * acc_panel + (done + r) * acc_row;
-              T* saved = nullptr;
-              if (C::saved && call.saved)
-                saved = static_cast<T*>(call.saved) + ((schedule.offset[s] + i) * H_blocks + p * U) * C::saved * W;
-              for (Index u = 0; u < wide; ++u) {
-                Vec<T> a[S], keep[C::saved + 1], c = zero<T>(), old = zero<T>();
-                for (int v = 0; v < S; ++v) a[v] = load(acc + (u + v) * W);
-                const Index at = (p * U + u) * block + r * W;
-                if (C::has_c) c = load(c_blocked + share.start * W + at);
-                if (C::needs_old_h) old = load(h_old + at);
-                const Vec<T> h = C::forward(a, old, c, keep);
-                store(h_new + at, h);
-                if (C::has_c) store(c_blocked + share.start * W + at, c);
-                store_part(out + (p * U + u) * W, h, static_cast<int>(smaller<Index>(W, H - (p * U + u) * W)));
-                if (C::saved && saved)
-                  for (int v = 0; v < C::saved; ++v) stream(saved + (u * C::saved + v) * W, keep[v], past);
-              }
+              const Index i = share.row(r), unit = p * U * W, state = p * U * block + r * W;
+              ForwardRow<T> row;
+              row.acc = gates + (p - own.first) * acc_panel + (done + r) * acc_row;
+              row.h_old = h_old + state;
+              row.h_new = h_new + state;
+              row.c = c_blocked + share.start * W + state;
+              row.out = row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + unit;
+              row.saved = C::saved && call.saved
+                              ? static_cast<T*>(call.saved) + ((schedule.offset[s] + i) * H_blocks + p * U) * C::saved * W
+                              : nullptr;
+              forward_row<T, C>(row, wide, H - unit, block, past);
             }
           }
         }

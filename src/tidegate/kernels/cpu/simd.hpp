@@ -115,6 +115,11 @@ TIDEGATE_INLINE void streams_done() {
 #endif
 }
 
+// Asks for the cache lines of n numbers.
+template <typename T> TIDEGATE_INLINE void prefetch(const T* p, Index n) {
+  for (Index i = 0; i < n; i += 64 / static_cast<Index>(sizeof(T))) __builtin_prefetch(p + i, 0, 2);
+}
+
 // Denormal numbers become zero while an object of this class lives.
 class FlushDenormals {
  public:
