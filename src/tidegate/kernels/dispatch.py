@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from tidegate.errors import BackendError
-from tidegate.kernels import reference, torch_nn
+from tidegate.kernels import cpu, reference, torch_nn
 
 State = tuple[Tensor, ...]
 Run = Callable[[nn.RNNBase, Tensor, State, "Tensor | None"], tuple[Tensor, State]]
@@ -30,6 +31,8 @@ class Request:
     batch_size: int = 1
     seq_len: int = 1
     ragged: bool = False
+    transformed: bool = False
+    """Whether torch.func or forward-mode differentiation is at work."""
 
     @classmethod
     def of(cls, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Request:
@@ -42,7 +45,12 @@ class Request:
             batch_size=x.shape[1],
             seq_len=x.shape[0],
             ragged=lengths is not None,
+            transformed=is_transformed(),
         )
+
+
+def is_transformed() -> bool:
+    return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Backend:
 BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
+        Backend("cpu", cpu.WHAT, cpu.why_not, cpu.run),
         Backend("torch", "torch.nn's own: cuDNN on a GPU, oneDNN or ATen on a CPU", torch_nn.why_not, torch_nn.run),
         Backend("reference", "the equations in cells/, step by step", lambda request: None, reference.run),
     )

@@ -9,14 +9,14 @@ from torch.nn import functional as F
 
 from tidegate.cells import gru_step, lstm_step, rnn_step, scan
 from tidegate.cells.scan import Step
-from tidegate.kernels.stack import Direction, run_stack
+from tidegate.kernels.stack import Direction, run_stack, without_padding
 
 State = tuple[Tensor, ...]
 
 
 def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     """Run all layers and directions of `module` step by step."""
-    return run_stack(partial(recur, module.mode), module, x, state, lengths)
+    return run_stack(partial(recur, module.mode), module, without_padding(x, lengths), state, lengths)
 
 
 def recur(

@@ -22,6 +22,17 @@ class Direction(NamedTuple):
     w_hr: Tensor | None
 
 
+def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """x [T, B, I] with zeros behind the end of every sequence.
+
+    Padding may hold NaN, which would reach the gradients of the weights as 0 * NaN.
+    """
+    if lengths is None:
+        return x
+    steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
+    return x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(-1), 0)
+
+
 Recur = Callable[[Direction, Tensor, State, "Tensor | None", bool], tuple[Tensor, State]]
 
 

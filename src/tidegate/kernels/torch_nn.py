@@ -8,6 +8,8 @@ import torch
 from torch import _VF, Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from tidegate.kernels.stack import without_padding
+
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import Request
 
@@ -31,7 +33,7 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
         return output, tuple(final)
 
     # torch.nn refuses sequences of no steps: they run one step whose result is then put aside.
-    packed = pack_padded_sequence(x, lengths.clamp(min=1), enforce_sorted=False)
+    packed = pack_padded_sequence(without_padding(x, lengths), lengths.clamp(min=1), enforce_sorted=False)
     order, back = packed.sorted_indices, packed.unsorted_indices
     assert order is not None and back is not None
     ordered = tuple(s.index_select(1, order) for s in state)

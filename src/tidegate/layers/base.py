@@ -102,14 +102,8 @@ class RecurrentLayer(nn.RNNBase):
                 f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})",
                 do="convert one of the two",
             )
-        if lengths is not None:
-            if int(lengths.min()) == x.shape[0]:
-                lengths = None
-            else:
-                steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
-                padding = (steps >= lengths.to(x.device)).unsqueeze(-1)
-                # Padding may hold NaN, which would reach the weights' gradients as 0 * NaN.
-                x = x.masked_fill(padding, 0)
+        if lengths is not None and int(lengths.min()) == x.shape[0]:
+            lengths = None
         return choose(Request.of(self, x, lengths)).run(self, x, state, lengths)
 
     def _state_of(self, hx: Any, x: Tensor, batched: bool) -> State:

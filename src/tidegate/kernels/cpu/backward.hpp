@@ -1,0 +1,387 @@
+// backward.hpp — the gradients of forward.hpp, from the last step to the first.
+//
+// Time goes in chunks again. The steps of a chunk leave the gradients d of its gates in column blocks;
+// then, while d is in cache, the threads share the large products: d x for the rows of the chunk and
+// the chunk's part of the gradients of the weights, each thread its own units.
+#pragma once
+#include "forward.hpp"
+
+namespace tidegate {
+namespace TIDEGATE_ISA {
+
+struct Place {
+  Index t, b;
+};
+
+// Where the pointwise part of one row finds its numbers, for the first of `wide` vectors of units.
+template <typename T> struct BackwardRow {
+  const T *acc, *saved, *c_old, *h_old, *h;
+  T *d, *dh, *dc;
+};
+
+template <typename T, typename C>
+TIDEGATE_INLINE void backward_row(BackwardRow<T> row, Index wide, Index lanes, Index c_step, Index state_block, Index d_block,
+                                  Index d_slot) {
+  constexpr int W = width<T>;
+  for (Index u = 0; u < wide; ++u, lanes -= W) {
+    const int n = static_cast<int>(smaller<Index>(W, lanes));
+    Vec<T> keep[C::saved + 1], d[C::slots], c_old = zero<T>(), h_old = zero<T>(), h = zero<T>(), dc = zero<T>();
+#pragma GCC unroll 8
+    for (int v = 0; v < C::saved; ++v) keep[v] = load(row.saved + v * W);
+    if (C::has_c) c_old = load_part(row.c_old, n), dc = load(row.dc);
+    if (C::needs_old_h) h_old = load_part(row.h_old, n);
+    if (C::needs_new_h) h = load_part(row.h, n);
+    const Vec<T> dh = C::backward(load(row.acc), dc, keep, c_old, h_old, h, d);
+#pragma GCC unroll 8
+    for (int v = 0; v < C::slots; ++v) store(row.d + v * d_slot, d[v]);
+    store(row.dh, dh);
+    if (C::has_c) store(row.dc, dc);
+    row.acc += W, row.saved += C::saved * W, row.c_old += c_step, row.h_old += W, row.h += W;
+    row.d += d_block, row.dh += state_block, row.dc += state_block;
+  }
+}
+
+// The sums over k of a[k], a[k] x0[k] and, for two inputs, a[k] x1[k]; x [k][one vector].
+template <typename T, int inputs>
+void add_sums(Index rows, const T* a, const T* x, T* sums) {
+  constexpr int W = width<T>, chains = 4;
+  Vec<T> part[chains][inputs + 1];
+  for (int j = 0; j < chains; ++j)
+    for (int i = 0; i <= inputs; ++i) part[j][i] = zero<T>();
+  const auto add = [&](Index k, int j) __attribute__((always_inline)) {
+    const Vec<T> value = load(a + k * W);
+    part[j][0] += value;
+    for (int i = 0; i < inputs; ++i) part[j][i + 1] += value * fill(x[k * W + i]);
+  };
+  Index k = 0;
+  for (; k + chains <= rows; k += chains)
+#pragma GCC unroll 4
+    for (int j = 0; j < chains; ++j) add(k + j, j);
+  for (; k < rows; ++k) add(k, 0);
+  for (int i = 0; i <= inputs; ++i)
+    store(sums + i * W, load(sums + i * W) + ((part[0][i] + part[1][i]) + (part[2][i] + part[3][i])));
+}
+
+template <typename T, typename C> void backward(const Call& call) {
+  constexpr int W = width<T>, S = C::slots, G = C::gates;
+  const Index B = call.B, I = call.I, H = call.H;
+  const Index H_blocks = blocks(H, W), I_blocks = blocks(I, W);
+
+  Schedule schedule;
+  schedule.steps = longest(call);
+  Index total = call.T * B;
+  if (call.lengths) {
+    total = 0;
+    for (Index b = 0; b < B; ++b) total += call.lengths[b];
+  }
+  const Plan how = plan(call, G, total, sizeof(T));
+  const int threads = how.threads;
+  const Index chunk_rows = larger<Index>(B, smaller<Index>(256, larger<Index>(total, 1)));
+  const Index d_rows = chunk_rows + B;  // the last B hold the step after the chunk
+  const bool small_input = I <= 2;      // then d_w_ih goes with the sums for the biases
+
+  // Panels of W_hh, columns of it, W_panel vectors wide; fewer when each thread should have some.
+  const Index wide_h = how.by_units ? larger<Index>(1, smaller<Index>(4, H_blocks / threads)) : 4;
+  const Index panels = blocks(H_blocks, wide_h);
+  const Index wide_i = 4, panels_i = blocks(I_blocks, wide_i);
+
+  Arena arena;
+  const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B);
+  const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_count = arena.reserve<Index>(call.T + 2);
+  const Index at_place = arena.reserve<Place>(chunk_rows);
+  const Index at_w_hh = arena.reserve<T>(H_blocks * W * G * H);
+  const Index at_w_ih = call.d_x.data ? arena.reserve<T>(I_blocks * W * G * H) : 0;
+  const Index at_d = arena.reserve<T>(S * H_blocks * d_rows * W);
+  const Index at_x = arena.reserve<T>(I_blocks * chunk_rows * W), at_h = arena.reserve<T>(H_blocks * chunk_rows * W);
+  const Index at_dh = arena.reserve<T>(H_blocks * B * W), at_dc = C::has_c ? arena.reserve<T>(H_blocks * B * W) : 0;
+  const Index acc_size = rows_block * 4 * W;
+  const Index at_acc = arena.reserve<T>(threads * acc_size);
+  const Index sums_size = blocks(S * H_blocks, threads) * 3 * W;
+  const Index at_sums = arena.reserve<T>(threads * (sums_size + 16));
+  arena.allocate();
+
+  schedule.order = arena.at<Index>(at_order);
+  schedule.length = arena.at<Index>(at_length);
+  schedule.offset = arena.at<Index>(at_offset);
+  fill_schedule(call, schedule, arena.at<Index>(at_count));
+  Place* const place = arena.at<Place>(at_place);
+  T* const w_hh = arena.at<T>(at_w_hh);
+  T* const w_ih = arena.at<T>(at_w_ih);
+  T* const d = arena.at<T>(at_d);
+  T* const x = arena.at<T>(at_x);
+  T* const h_before = arena.at<T>(at_h);
+  T* const dh = arena.at<T>(at_dh);
+  T* const dc = arena.at<T>(at_dc);
+  const Index d_block = d_rows * W, state_block = B * W, chunk_block = chunk_rows * W;
+  const T* const saved = static_cast<const T*>(call.saved);
+  Barrier barrier;
+
+  const bool granted = run_team(threads, [&](int q, int n) {
+    const Share share = how.by_units ? share_of_rows(schedule, B, 0, 1) : share_of_rows(schedule, B, q, n);
+    const Range own = how.by_units ? share_of(panels, q, n) : Range{0, panels};
+    const Range own_blocks{own.first * wide_h, smaller(own.last * wide_h, H_blocks)};
+    T* const acc = arena.at<T>(at_acc) + q * acc_size;
+    T* const sums = arena.at<T>(at_sums) + q * blocks(sums_size, 16) * 16;
+
+    const Range packed = share_of(panels, q, n);
+    for (Index p = packed.first; p < packed.last; ++p) {
+      const Index wide = smaller(wide_h, H_blocks - p * wide_h);
+      for (int j = 0; j < G; ++j)
+        for (Index u = 0; u < wide; ++u) {
+          const Index unit = (p * wide_h + u) * W;
+          pack_straight(static_cast<const T*>(call.w_hh) + C::gate_of_h(C::h_slot + j) * H * H + unit, H,
+                        static_cast<int>(smaller<Index>(W, H - unit)), H,
+                        w_hh + (p * wide_h * G * H + j * H * wide + u) * W, wide * W);
+        }
+    }
+    if (call.d_x.data) {
+      const Range packed_i = share_of(panels_i, q, n);
+      for (Index p = packed_i.first; p < packed_i.last; ++p) {
+        const Index wide = smaller(wide_i, I_blocks - p * wide_i);
+        for (int j = 0; j < G; ++j)
+          for (Index u = 0; u < wide; ++u) {
+            const Index unit = (p * wide_i + u) * W;
+            pack_straight(static_cast<const T*>(call.w_ih) + C::gate_of_x(C::x_slot + j) * H * I + unit, I,
+                          static_cast<int>(smaller<Index>(W, I - unit)), H,
+                          w_ih + (p * wide_i * G * H + j * H * wide + u) * W, wide * W);
+          }
+      }
+    }
+    for (Index r = 0; r < share.count; ++r) {
+      const Index b = schedule.order[share.row(r)];
+      for (Index u = own_blocks.first; u < own_blocks.last; ++u) {
+        const int lanes = static_cast<int>(smaller<Index>(W, H - u * W));
+        const Index at = u * state_block + (share.start + r) * W;
+        store(dh + at, call.d_hn ? load_part(static_cast<const T*>(call.d_hn) + b * H + u * W, lanes) : zero<T>());
+        if (C::has_c) store(dc + at, call.d_cn ? load_part(static_cast<const T*>(call.d_cn) + b * H + u * W, lanes) : zero<T>());
+      }
+    }
+    for (Index v = 0; v < sums_size; v += W) store(sums + v, zero<T>());
+    barrier.wait(n);
+
+    // acc[r] += sum over the gates of d[r] @ w; d starts at the first gate, w at the panel
+    const auto product = [&](Index wide, Index rows, const T* left, const T* w) {
+      const Index K = H % W ? H : G * H;  // gates are neighbors unless the last block of each is partly empty
+      for (Index g = 0; g * K < G * H; ++g)
+        for (Index k = 0; k < K; k += k_block)
+          rows_panel<T>(static_cast<int>(wide), rows, smaller(k_block, K - k), left + (g * H_blocks + k / W) * d_block, d_block,
+                        w + (g * K + k) * wide * W, acc, wide * W);
+    };
+
+    // Rows that multiply together: one tile, or as many as hide the cost of a panel too large for the cache.
+    const Index group = G * H * wide_h * W * static_cast<Index>(sizeof(T)) > (512 << 10) ? rows_block / 2 : most_rows<4>;
+
+    // where the rows of this thread begin within step s
+    const auto start_in = [&](Index s) {
+      Index start = 0;
+      if (!how.by_units)
+        for (int other = 0; other < q; ++other) start += share_of_rows(schedule, B, other, n).active(schedule.active(s));
+      return start;
+    };
+
+    bool first_chunk = true;
+    for (Index s_last = schedule.steps, s_first; s_last > 0; s_last = s_first, first_chunk = false) {
+      s_first = s_last - 1;
+      while (s_first > 0 && schedule.offset[s_last] - schedule.offset[s_first - 1] <= chunk_rows) --s_first;
+      const Index chunk_start = schedule.offset[s_first], rows = schedule.offset[s_last] - chunk_start;
+
+      for (Index s = s_last - 1; s >= s_first; --s) {
+        const Index running = share.active(schedule.active(s)), later = share.active(schedule.active(s + 1));
+        const Index at_s = schedule.offset[s] - chunk_start + start_in(s);
+        const Index at_later = s + 1 < s_last ? schedule.offset[s + 1] - chunk_start + start_in(s + 1) : chunk_rows + share.start;
+        for (Index p = own.first; p < own.last; ++p) {
+          const Index wide = smaller(wide_h, H_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, H - unit);
+          const auto row = [&](Index r) __attribute__((always_inline)) {
+            const Index i = share.row(r), b = schedule.order[i], state = p * wide_h * state_block + (share.start + r) * W;
+            BackwardRow<T> to{};
+            to.acc = acc + r % group * wide * W;
+            to.saved = saved + ((schedule.offset[s] + i) * H_blocks + p * wide_h) * C::saved * W;
+            if (C::has_c)
+              to.c_old = s ? saved + ((schedule.offset[s - 1] + i) * H_blocks + p * wide_h) * C::saved * W + 4 * W
+                           : static_cast<const T*>(call.c0) + b * H + unit;
+            if (C::needs_old_h)
+              to.h_old = s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) + unit : static_cast<const T*>(call.h0) + b * H + unit;
+            if (C::needs_new_h) to.h = row_of<const T>(call.out, schedule.time(i, s), b) + unit;
+            to.d = d + p * wide_h * d_block + (at_s + r) * W;
+            to.dh = dh + state;
+            to.dc = dc + state;
+            return to;
+          };
+          const auto d_out_of = [&](Index r) __attribute__((always_inline)) {
+            const Index i = share.row(r);
+            return row_of<const T>(call.d_out, schedule.time(i, s), schedule.order[i]) + unit;
+          };
+          // The next rows come from memory while this group multiplies.
+          const auto fetch = [&](Index first) {
+            for (Index r = first; r < smaller(first + group, running); ++r) {
+              const BackwardRow<T> from = row(r);
+              if (C::saved) prefetch(from.saved, wide * C::saved * W);
+              if (C::needs_old_h) prefetch(from.h_old, units);
+              if (C::needs_new_h) prefetch(from.h, units);
+              if (call.d_out.data) prefetch(d_out_of(r), units);
+            }
+          };
+          fetch(0);
+          for (Index first = 0; first < running; first += group) {
+            const Index last = smaller(first + group, running);
+            for (Index r = first; r < last; ++r) {
+              const T* const from = dh + p * wide_h * state_block + (share.start + r) * W;
+              const T* const d_out = call.d_out.data ? d_out_of(r) : nullptr;
+              T* const to = acc + (r - first) * wide * W;
+              for (Index u = 0; u < wide; ++u) {
+                Vec<T> sum = load(from + u * state_block);
+                if (d_out) sum += load_part(d_out + u * W, static_cast<int>(smaller<Index>(W, units - u * W)));
+                store(to + u * W, sum);
+              }
+            }
+            fetch(last);
+            if (later > first)
+              product(wide, smaller(last, later) - first, d + C::h_slot * H_blocks * d_block + (at_later + first) * W,
+                      w_hh + p * wide_h * G * H * W);
+            for (Index r = first; r < last; ++r)
+              backward_row<T, C>(row(r), wide, units, s ? C::saved * W : W, state_block, d_block, H_blocks * d_block);
+          }
+        }
+        // what the large products need of this step
+        if (how.by_units ? s % n == q : true)
+          for (Index r = 0; r < running; ++r) {
+            const Index i = share.row(r), b = schedule.order[i], t = schedule.time(i, s), k = at_s + r;
+            place[k] = {t, b};
+            block_row(row_of<const T>(call.x, t, b), I, x + k * W, chunk_block);
+            block_row(s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) : static_cast<const T*>(call.h0) + b * H, H,
+                      h_before + k * W, chunk_block);
+          }
+        if (how.by_units || s == s_first) barrier.wait(n);
+        if (s == s_first)
+          for (Index block = own_blocks.first; block < own_blocks.last; ++block)
+            for (int v = C::h_slot; v < C::h_slot + G; ++v) {
+              T* const column = d + (v * H_blocks + block) * d_block;
+              for (Index r = 0; r < running; ++r) store(column + (chunk_rows + share.start + r) * W, load(column + (at_s + r) * W));
+            }
+      }
+
+      // d_w += dᵀ @ [x, h_before] and the sums of d, for the units of this thread
+      constexpr int R = tile_columns<T>;
+      for (Index k = 0; k < rows; k += 512) {
+        const Index depth = smaller<Index>(512, rows - k);
+        const bool overwrite = first_chunk && k == 0;
+        for (int side = 0; side < 2; ++side) {
+          T* const target = static_cast<T*>(side ? call.d_w_hh : call.d_w_ih);
+          if (!target || (!side && small_input)) continue;
+          const Index N = side ? H : I, N_blocks = side ? H_blocks : I_blocks;
+          const T* const right = side ? h_before : x;
+          const int slot = side ? C::h_slot : C::x_slot;
+          const Range columns = share_of(G * H_blocks, q, n);
+          for (Index c = 0; c < N_blocks; c += 3) {
+            const int wide = static_cast<int>(smaller<Index>(3, N_blocks - c));
+            for (Index column = slot * H_blocks + columns.first; column < slot * H_blocks + columns.last; ++column) {
+              const int v = static_cast<int>(column / H_blocks);
+              const Index unit = column % H_blocks * W, gate = side ? C::gate_of_h(v) : C::gate_of_x(v);
+              for (int r_first = 0; r_first < W && unit + r_first < H; r_first += R) {
+                T tile[R * 3 * W];
+                const T* const a = d + column * d_block + k * W + r_first;
+                const T* const b = right + c * chunk_block + k * W;
+                if (wide == 3) columns_tile<T, R, 3>(depth, a, b, chunk_block, tile);
+                else if (wide == 2) columns_tile<T, R, 2>(depth, a, b, chunk_block, tile);
+                else columns_tile<T, R, 1>(depth, a, b, chunk_block, tile);
+                for (int r = 0; r < R && unit + r_first + r < H; ++r)
+                  for (int j = 0; j < wide; ++j) {
+                    T* const to = target + (gate * H + unit + r_first + r) * N + (c + j) * W;
+                    const int lanes = static_cast<int>(smaller<Index>(W, N - (c + j) * W));
+                    Vec<T> sum = load(tile + (r * wide + j) * W);
+                    if (!overwrite) sum += load_part(to, lanes);
+                    store_part(to, sum, lanes);
+                  }
+              }
+            }
+          }
+        }
+      }
+      const Range columns = share_of(S * H_blocks, q, n);
+      for (Index column = columns.first; column < columns.last; ++column) {
+        T* const sum = sums + (column - columns.first) * 3 * W;
+        const T* const a = d + column * d_block;
+        if (!small_input) add_sums<T, 0>(rows, a, x, sum);
+        else if (I == 1) add_sums<T, 1>(rows, a, x, sum);
+        else add_sums<T, 2>(rows, a, x, sum);
+      }
+
+      // d_x = d @ W_ih for the rows of this thread
+      if (call.d_x.data) {
+        const Range mine = share_of(rows, q, n);
+        for (Index p = 0; p < panels_i; ++p) {
+          const Index wide = smaller(wide_i, I_blocks - p * wide_i);
+          for (Index k = mine.first; k < mine.last; k += rows_block) {
+            const Index count = smaller(rows_block, mine.last - k);
+            for (Index v = 0; v < count * wide; ++v) store(acc + v * W, zero<T>());
+            product(wide, count, d + C::x_slot * H_blocks * d_block + k * W, w_ih + p * wide_i * G * H * W);
+            for (Index r = 0; r < count; ++r)
+              for (Index u = 0; u < wide; ++u) {
+                const Index column = (p * wide_i + u) * W;
+                const int lanes = static_cast<int>(smaller<Index>(W, I - column));
+                T* const to = row_of<T>(call.d_x, place[k + r].t, place[k + r].b) + column;
+                Vec<T> sum = load(acc + (r * wide + u) * W);
+                if (call.add_to_d_x) sum += load_part(to, lanes);
+                store_part(to, sum, lanes);
+              }
+          }
+        }
+      }
+      barrier.wait(n);
+    }
+
+    // gradients of the initial state
+    const Index running = share.active(schedule.active(0));
+    for (Index p = own.first; p < own.last; ++p) {
+      const Index wide = smaller(wide_h, H_blocks - p * wide_h);
+      for (Index r_first = 0; r_first < share.count; r_first += rows_block) {
+        const Index r_last = smaller(r_first + rows_block, share.count);
+        for (Index r = r_first; r < r_last; ++r)
+          for (Index u = 0; u < wide; ++u)
+            store(acc + ((r - r_first) * wide + u) * W, load(dh + (p * wide_h + u) * state_block + (share.start + r) * W));
+        if (call.d_h0 && running > r_first)
+          product(wide, smaller(r_last, running) - r_first,
+                  d + C::h_slot * H_blocks * d_block + (chunk_rows + share.start + r_first) * W, w_hh + p * wide_h * G * H * W);
+        for (Index r = r_first; r < r_last; ++r)
+          for (Index u = 0; u < wide; ++u) {
+            const Index block = p * wide_h + u, b = schedule.order[share.row(r)];
+            const int lanes = static_cast<int>(smaller<Index>(W, H - block * W));
+            if (call.d_h0) store_part(static_cast<T*>(call.d_h0) + b * H + block * W, load(acc + ((r - r_first) * wide + u) * W), lanes);
+            if (C::has_c && call.d_c0)
+              store_part(static_cast<T*>(call.d_c0) + b * H + block * W, load(dc + block * state_block + (share.start + r) * W), lanes);
+          }
+      }
+    }
+
+    // the sums of d, and d_x past the end of a sequence
+    const Range columns = share_of(S * H_blocks, q, n);
+    for (Index column = columns.first; column < columns.last; ++column) {
+      const int v = static_cast<int>(column / H_blocks);
+      const Index unit = column % H_blocks * W;
+      const int lanes = static_cast<int>(smaller<Index>(W, H - unit));
+      const T* const sum = sums + (column - columns.first) * 3 * W;
+      if (v >= C::x_slot && v < C::x_slot + G) {
+        const Index row = C::gate_of_x(v) * H + unit;
+        if (call.d_b_ih) store_part(static_cast<T*>(call.d_b_ih) + row, load(sum), lanes);
+        if (call.d_w_ih && small_input)
+          for (int r = 0; r < lanes; ++r)
+            for (Index j = 0; j < I; ++j) static_cast<T*>(call.d_w_ih)[(row + r) * I + j] = sum[(1 + j) * W + r];
+      }
+      if (v >= C::h_slot && v < C::h_slot + G && call.d_b_hh)
+        store_part(static_cast<T*>(call.d_b_hh) + C::gate_of_h(v) * H + unit, load(sum), lanes);
+    }
+    if (call.d_x.data && !call.add_to_d_x)
+      for (Index i = q; i < B; i += n)
+        for (Index t = schedule.length[i]; t < call.T; ++t)
+          for (Index k = 0; k < I; ++k) row_of<T>(call.d_x, t, schedule.order[i])[k] = T(0);
+    // no real step at all: every weight has gradient zero
+    if (schedule.steps == 0 && q == 0) {
+      if (call.d_w_hh) std::memset(call.d_w_hh, 0, static_cast<std::size_t>(G * H * H) * sizeof(T));
+      if (call.d_w_ih) std::memset(call.d_w_ih, 0, static_cast<std::size_t>(G * H * I) * sizeof(T));
+    }
+  });
+  if (!granted) backward<T, C>(on_one_thread(call));
+}
+
+}  // namespace TIDEGATE_ISA
+}  // namespace tidegate

@@ -1,0 +1,163 @@
+// bind.cpp — the only file that knows Python, and where the instruction set is chosen.
+//
+// Tensors arrive as addresses: the caller has checked shapes, types, layouts and the lengths.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
+#include "call.hpp"
+#include "pool.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace tidegate {
+
+#define TIDEGATE_DECLARE(isa) \
+  namespace isa {             \
+  extern const Engine engine_float, engine_double; \
+  }
+TIDEGATE_DECLARE(generic)
+#ifdef TIDEGATE_X86
+TIDEGATE_DECLARE(avx2)
+TIDEGATE_DECLARE(avx512)
+#endif
+
+namespace {
+
+struct Choice {
+  const char* name;
+  const Engine *single, *precise;
+};
+
+// What this machine can run, the fastest first.
+std::vector<Choice> choices() {
+  std::vector<Choice> found;
+#ifdef TIDEGATE_X86
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    found.push_back({"avx512", &avx512::engine_float, &avx512::engine_double});
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    found.push_back({"avx2", &avx2::engine_float, &avx2::engine_double});
+#endif
+  found.push_back({"generic", &generic::engine_float, &generic::engine_double});
+  return found;
+}
+
+Choice chosen{};
+bool after_fork = false;
+
+void choose(const std::string& wanted) {
+  std::string known;
+  for (const Choice& choice : choices()) {
+    if (wanted.empty() || wanted == choice.name) {
+      chosen = choice;
+      return;
+    }
+    known += known.empty() ? choice.name : std::string(", ") + choice.name;
+  }
+  throw nb::value_error(("got instruction set '" + wanted + "'; wanted one of " + known + "; set TIDEGATE_ISA accordingly or not at all").c_str());
+}
+
+// OpenMP's threads do not survive a fork, and the child would wait for them forever.
+int allowed(int threads) { return after_fork ? 1 : threads; }
+
+template <typename T> T* address(std::uintptr_t at) { return reinterpret_cast<T*>(at); }
+
+using At = std::uintptr_t;
+
+
+}  // namespace
+}  // namespace tidegate
+
+using namespace tidegate;
+
+NB_MODULE(_cpu, m) {
+  const char* wanted = std::getenv("TIDEGATE_ISA");
+  choose(wanted ? wanted : "");
+#if defined(__unix__) || defined(__APPLE__)
+  pthread_atfork(nullptr, nullptr, [] { after_fork = true; });
+#endif
+
+  m.def("isa", [] { return chosen.name; });
+  m.def("choose", &choose, "isa"_a);
+  m.def("choices", [] {
+    std::vector<std::string> names;
+    for (const Choice& choice : choices()) names.emplace_back(choice.name);
+    return names;
+  });
+  m.def("pooled_bytes", &pooled_bytes);
+  m.def("release_pool", &release_pool);
+
+  m.def("vector_bytes", [] { return chosen.single->vector_bytes; });
+  m.def("saved_vectors", [](int cell) { return saved_vectors(static_cast<Cell>(cell)); });
+  m.def("buffer", [](std::size_t bytes) {  // pooled memory as a tensor that gives it back
+    void* memory = take(bytes);
+    nb::capsule owner(memory, [](void* p) noexcept { give_back(p); });
+    return nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>>(memory, {bytes}, owner);
+  });
+
+  m.def(
+      "forward",
+      [](int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
+         At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At b_ih, At b_hh, At h0, At c0,
+         At out, Index out_step, Index out_sequence, At hn, At cn, At saved) {
+        Call call{};
+        call.cell = static_cast<Cell>(cell);
+        call.T = T, call.B = B, call.I = I, call.H = H;
+        call.lengths = address<const Index>(lengths);
+        call.reverse = reverse;
+        call.threads = allowed(threads);
+        call.x = {address<void>(x), x_step, x_sequence};
+        call.w_ih = address<const void>(w_ih), call.w_hh = address<const void>(w_hh);
+        call.b_ih = address<const void>(b_ih), call.b_hh = address<const void>(b_hh);
+        call.h0 = address<const void>(h0), call.c0 = address<const void>(c0);
+        call.out = {address<void>(out), out_step, out_sequence};
+        call.hn = address<void>(hn), call.cn = address<void>(cn);
+        call.saved = address<void>(saved);
+        const Engine& engine = precise ? *chosen.precise : *chosen.single;
+        nb::gil_scoped_release release;
+        engine.forward(call);
+      });
+
+  m.def("backward",
+        [](int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
+           At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At h0, At c0,
+           At out, Index out_step, Index out_sequence, At saved,
+           At d_out, Index d_out_step, Index d_out_sequence, At d_hn, At d_cn,
+           At d_x, Index d_x_step, Index d_x_sequence, bool add_to_d_x,
+           At d_w_ih, At d_w_hh, At d_b_ih, At d_b_hh, At d_h0, At d_c0) {
+          Call call{};
+          call.cell = static_cast<Cell>(cell);
+          call.T = T, call.B = B, call.I = I, call.H = H;
+          call.lengths = address<const Index>(lengths);
+          call.reverse = reverse;
+          call.threads = allowed(threads);
+          call.x = {address<void>(x), x_step, x_sequence};
+          call.w_ih = address<const void>(w_ih), call.w_hh = address<const void>(w_hh);
+          call.h0 = address<const void>(h0), call.c0 = address<const void>(c0);
+          call.out = {address<void>(out), out_step, out_sequence};
+          call.saved = address<void>(saved);
+          call.d_out = {address<void>(d_out), d_out_step, d_out_sequence};
+          call.d_hn = address<const void>(d_hn), call.d_cn = address<const void>(d_cn);
+          call.d_x = {address<void>(d_x), d_x_step, d_x_sequence};
+          call.add_to_d_x = add_to_d_x;
+          call.d_w_ih = address<void>(d_w_ih), call.d_w_hh = address<void>(d_w_hh);
+          call.d_b_ih = address<void>(d_b_ih), call.d_b_hh = address<void>(d_b_hh);
+          call.d_h0 = address<void>(d_h0), call.d_c0 = address<void>(d_c0);
+          const Engine& engine = precise ? *chosen.precise : *chosen.single;
+          nb::gil_scoped_release release;
+          engine.backward(call);
+        });
+}

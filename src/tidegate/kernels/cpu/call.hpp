@@ -1,0 +1,51 @@
+// call.hpp — what one call asks for: one direction of one layer over one batch.
+//
+// Sizes are counted in elements. Rows (x, out and their gradients) have unit stride inside and any
+// stride between steps and sequences. Everything else is contiguous. A null pointer means "none".
+#pragma once
+#include <cstdint>
+
+namespace tidegate {
+
+using Index = std::int64_t;
+
+enum class Cell : int { rnn_tanh = 0, rnn_relu = 1, lstm = 2, gru = 3 };
+
+inline int saved_vectors(Cell cell) { return cell == Cell::lstm ? 5 : cell == Cell::gru ? 4 : 0; }
+
+struct Rows {
+  void* data;
+  Index step, sequence;  // strides
+};
+
+struct Call {
+  Cell cell;
+  Index T, B, I, H;
+  const Index* lengths;  // [B]; none: every sequence has T steps
+  bool reverse;
+  int threads;
+
+  Rows x;                      // [T, B, I]
+  const void *w_ih, *w_hh;     // [G*H, I], [G*H, H]
+  const void *b_ih, *b_hh;     // [G*H]
+  const void *h0, *c0;         // [B, H]
+  Rows out;                    // [T, B, H], zero after the end of a sequence
+  void *hn, *cn;               // [B, H]
+  void* saved;                 // saved_vectors(cell) vectors a real step and vector of units, 64-aligned; none: nothing is saved
+
+  // backward only
+  Rows d_out;
+  const void *d_hn, *d_cn;
+  Rows d_x;
+  bool add_to_d_x;             // the other direction has already written d_x
+  void *d_w_ih, *d_w_hh, *d_b_ih, *d_b_hh, *d_h0, *d_c0;
+};
+
+struct Engine {
+  const char* isa;
+  int vector_bytes;
+  void (*forward)(const Call&);
+  void (*backward)(const Call&);
+};
+
+}  // namespace tidegate

@@ -1,0 +1,38 @@
+// engine.cpp — the kernels for one instruction set; compiled once for each.
+#include "backward.hpp"
+
+namespace tidegate {
+namespace TIDEGATE_ISA {
+namespace {
+
+template <typename T> struct Engines {
+  static void forward_any(const Call& call) {
+    switch (call.cell) {
+      case Cell::rnn_tanh: return forward<T, Rnn<T, false>>(call);
+      case Cell::rnn_relu: return forward<T, Rnn<T, true>>(call);
+      case Cell::lstm: return forward<T, Lstm<T>>(call);
+      case Cell::gru: return forward<T, Gru<T>>(call);
+    }
+  }
+  static void backward_any(const Call& call) {
+    switch (call.cell) {
+      case Cell::rnn_tanh: return backward<T, Rnn<T, false>>(call);
+      case Cell::rnn_relu: return backward<T, Rnn<T, true>>(call);
+      case Cell::lstm: return backward<T, Lstm<T>>(call);
+      case Cell::gru: return backward<T, Gru<T>>(call);
+    }
+  }
+};
+
+#define TIDEGATE_TEXT_OF(name) #name
+#define TIDEGATE_TEXT(name) TIDEGATE_TEXT_OF(name)
+
+const char* const name = TIDEGATE_TEXT(TIDEGATE_ISA);
+
+}  // namespace
+
+extern const Engine engine_float{name, vector_bytes, Engines<float>::forward_any, Engines<float>::backward_any};
+extern const Engine engine_double{name, vector_bytes, Engines<double>::forward_any, Engines<double>::backward_any};
+
+}  // namespace TIDEGATE_ISA
+}  // namespace tidegate

@@ -1,0 +1,258 @@
+// forward.hpp — all steps of one direction of one layer.
+//
+// Time goes in chunks: W x + b of a chunk as one product, then its steps one by one, each a product
+// with the recurrent panels and the pointwise part of the cell while the gates are still in cache.
+#pragma once
+#include "cells.hpp"
+#include "pack.hpp"
+#include "product.hpp"
+#include "team.hpp"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace tidegate {
+namespace TIDEGATE_ISA {
+
+constexpr Index k_block = 1024;         // columns of a panel that stay in cache while the rows pass
+constexpr Index rows_block = 96;        // rows whose sums stay in cache while the panel passes
+constexpr Index past_cache = 16 << 20;  // bytes; a larger result is not read again from cache
+
+template <typename T> TIDEGATE_INLINE T* row_of(const Rows& rows, Index t, Index b) {
+  return static_cast<T*>(rows.data) + t * rows.step + b * rows.sequence;
+}
+
+// False, and nothing done, when OpenMP grants fewer threads than asked for.
+template <typename F> bool run_team(int threads, F body) {
+#ifdef _OPENMP
+  if (threads > 1) {
+    bool granted = true;
+#pragma omp parallel num_threads(threads)
+    {
+      if (omp_get_num_threads() == threads) {
+        FlushDenormals guard;
+        body(omp_get_thread_num(), threads);
+      } else if (omp_get_thread_num() == 0) {
+        granted = false;
+      }
+    }
+    return granted;
+  }
+#endif
+  FlushDenormals guard;
+  body(0, 1);
+  return true;
+}
+
+inline Call on_one_thread(Call call) {
+  call.threads = 1;
+  return call;
+}
+
+// Copies n numbers of a row into column blocks.
+template <typename T> TIDEGATE_INLINE void block_row(const T* from, Index n, T* to, Index block) {
+  for (Index k = 0; k < n; k += width<T>, to += block) store(to, load_part(from + k, static_cast<int>(smaller<Index>(n - k, width<T>))));
+}
+
+// Where the pointwise part of one row finds its numbers, for the first of `wide` vectors of units.
+template <typename T> struct ForwardRow {
+  const T *acc, *h_old;  // acc: slots after slots
+  T *c, *h_new, *out, *saved;
+};
+
+template <typename T, typename C>
+TIDEGATE_INLINE void forward_row(ForwardRow<T> row, Index wide, Index lanes, Index block, bool past) {
+  constexpr int W = width<T>;
+  for (Index u = 0; u < wide; ++u, lanes -= W) {
+    Vec<T> a[C::slots], keep[C::saved + 1], c = zero<T>(), old = zero<T>();
+#pragma GCC unroll 8
+    for (int v = 0; v < C::slots; ++v) a[v] = load(row.acc + v * W);
+    if (C::has_c) c = load(row.c);
+    if (C::needs_old_h) old = load(row.h_old);
+    const Vec<T> h = C::forward(a, old, c, keep);
+    store(row.h_new, h);
+    if (C::has_c) store(row.c, c);
+    store_part(row.out, h, static_cast<int>(smaller<Index>(W, lanes)));
+    if (C::saved && row.saved) {
+#pragma GCC unroll 8
+      for (int v = 0; v < C::saved; ++v) stream(row.saved + v * W, keep[v], past);
+      row.saved += C::saved * W;
+    }
+    row.acc += C::slots * W, row.h_old += block, row.c += block, row.h_new += block, row.out += W;
+  }
+}
+
+template <typename T, typename C> void forward(const Call& call) {
+  constexpr int W = width<T>, U = C::units, S = C::slots, G = C::gates;
+  const Index B = call.B, I = call.I, H = call.H;
+  const Index H_blocks = blocks(H, W), I_blocks = blocks(I, W), panels = blocks(H_blocks, U);
+  const Index slots = S * U;
+
+  Schedule schedule;
+  schedule.steps = longest(call);
+  Arena arena;
+  const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B);
+  const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_count = arena.reserve<Index>(call.T + 2);
+  const Index at_w_ih = arena.reserve<T>(H_blocks * G * W * I), at_w_hh = arena.reserve<T>(H_blocks * G * W * H);
+  const Index at_bias = arena.reserve<T>(panels * slots * W);
+  const Index at_h = arena.reserve<T>(2 * H_blocks * B * W);
+  const Index at_c = C::has_c ? arena.reserve<T>(H_blocks * B * W) : 0;
+
+  Index total = call.T * B;
+  if (call.lengths) {
+    total = 0;
+    for (Index b = 0; b < B; ++b) total += call.lengths[b];
+  }
+  const Plan how = plan(call, G, total, sizeof(T));
+  const Index most_rows_each = how.by_units ? B : blocks(B, how.threads);
+  const Index most_panels_each = how.by_units ? blocks(panels, how.threads) : panels;
+  const Index chunk_rows = larger<Index>(most_rows_each, smaller<Index>(128, blocks(total, how.by_units ? 1 : how.threads)));
+  const Index x_size = I_blocks * chunk_rows * W, gates_size = most_panels_each * chunk_rows * slots * W;
+  const Index at_x = arena.reserve<T>(how.threads * (x_size + 16)), at_gates = arena.reserve<T>(how.threads * (gates_size + 16));
+  arena.allocate();
+
+  schedule.order = arena.at<Index>(at_order);
+  schedule.length = arena.at<Index>(at_length);
+  schedule.offset = arena.at<Index>(at_offset);
+  fill_schedule(call, schedule, arena.at<Index>(at_count));
+
+  T* const w_ih = arena.at<T>(at_w_ih);
+  T* const w_hh = arena.at<T>(at_w_hh);
+  T* const bias = arena.at<T>(at_bias);
+  T* const h_blocked = arena.at<T>(at_h);
+  T* const c_blocked = arena.at<T>(at_c);
+  const bool past = total * H * C::saved * static_cast<Index>(sizeof(T)) > past_cache;
+  Barrier barrier;
+
+  const bool granted = run_team(how.threads, [&](int q, int n) {
+    // weights and state, blocked; each thread a part
+    const Range packed = share_of(panels, q, n);
+    for (Index p = packed.first; p < packed.last; ++p) {
+      const Index wide = smaller<Index>(U, H_blocks - p * U);  // vectors of units in this panel
+      for (Index u = 0; u < wide; ++u) {
+        const Index unit = (p * U + u) * W;
+        const int lanes = static_cast<int>(smaller<Index>(W, H - unit));
+        for (int s = 0; s < S; ++s) {
+          T* const b = bias + (p * slots + (u + s)) * W;
+          Vec<T> sum = zero<T>();
+          if (s >= C::x_slot && s < C::x_slot + G) {
+            const int gate = C::gate_of_x(s), j = s - C::x_slot;
+            if (call.b_ih) sum += load_part(static_cast<const T*>(call.b_ih) + gate * H + unit, lanes);
+            pack_transposed(static_cast<const T*>(call.w_ih) + (gate * H + unit) * I, I, lanes, I,
+                            w_ih + p * U * G * W * I + (u + j) * W, wide * G * W);
+          }
+          if (s >= C::h_slot && s < C::h_slot + G) {
+            const int gate = C::gate_of_h(s), j = s - C::h_slot;
+            if (call.b_hh) sum += load_part(static_cast<const T*>(call.b_hh) + gate * H + unit, lanes);
+            pack_transposed(static_cast<const T*>(call.w_hh) + (gate * H + unit) * H, H, lanes, H,
+                            w_hh + p * U * G * W * H + (u + j) * W, wide * G * W);
+          }
+          store(b, sum);
+        }
+      }
+    }
+
+    const Share share = how.by_units ? share_of_rows(schedule, B, 0, 1) : share_of_rows(schedule, B, q, n);
+    const Range own = how.by_units ? share_of(panels, q, n) : Range{0, panels};
+    const Index half = H_blocks * B * W, block = B * W;
+    for (Index r = 0; r < share.count; ++r) {
+      const Index b = schedule.order[share.row(r)];
+      for (Index u = own.first * U; u < smaller(own.last * U, H_blocks); ++u) {
+        const int lanes = static_cast<int>(smaller<Index>(W, H - u * W));
+        const Index at = u * block + (share.start + r) * W;
+        store(h_blocked + at, load_part(static_cast<const T*>(call.h0) + b * H + u * W, lanes));
+        if (C::has_c) store(c_blocked + at, load_part(static_cast<const T*>(call.c0) + b * H + u * W, lanes));
+      }
+    }
+    barrier.wait(n);
+
+    T* const x = arena.at<T>(at_x) + q * blocks(x_size, 16) * 16;
+    T* const gates = arena.at<T>(at_gates) + q * blocks(gates_size, 16) * 16;
+    const Index acc_row = slots * W, acc_panel = chunk_rows * slots * W;
+    const Index own_full = larger(Index(0), smaller(own.last, H_blocks / U) - own.first);  // panels of full width
+
+    // acc += a @ w for every panel of this thread
+    const auto product = [&](Index first, Index last, Index rows, Index K, const T* a, Index a_block, const T* w, T* acc) {
+      constexpr int wide = G * U;
+      const Index w_panel = wide * W * K;
+      for (Index k = 0; k < K; k += 2 * k_block) {
+        const Index depth = smaller(2 * k_block, K - k);
+        const Index full = smaller(last, own_full) - first;
+        if (full > 0)
+          rows_panels<T, wide>(full, rows, depth, a + k / W * a_block, a_block, w + (own.first + first) * w_panel + k * wide * W,
+                               w_panel, acc + first * acc_panel, acc_row, acc_panel);
+        if (last > own_full && U > 1) {
+          const int narrow = static_cast<int>(H_blocks % U);
+          rows_panel<T>(narrow, rows, depth, a + k / W * a_block, a_block, w + (own.first + own_full) * w_panel + k * narrow * W,
+                        acc + own_full * acc_panel, acc_row);
+        }
+      }
+    };
+
+    for (Index s_first = 0, s_last; s_first < schedule.steps; s_first = s_last) {
+      Index rows = 0;
+      for (s_last = s_first; s_last < schedule.steps; ++s_last) {
+        const Index more = share.active(schedule.active(s_last));
+        if (s_last > s_first && rows + more > chunk_rows) break;
+        for (Index r = 0; r < more; ++r) {
+          const Index i = share.row(r);
+          block_row(row_of<const T>(call.x, schedule.time(i, s_last), schedule.order[i]), I, x + (rows + r) * W, chunk_rows * W);
+        }
+        rows += more;
+      }
+      for (Index p = own.first; p < own.last; ++p)
+        for (Index r = 0; r < rows; ++r)
+          for (Index v = 0; v < slots; ++v)
+            store(gates + (p - own.first) * acc_panel + r * acc_row + v * W, load(bias + (p * slots + v) * W));
+      product(0, own.last - own.first, rows, I, x, chunk_rows * W, w_ih, gates + C::x_slot * W);
+
+      Index done = 0;
+      for (Index s = s_first; s < s_last; ++s) {
+        const Index running = share.active(schedule.active(s));
+        const T* const h_old = h_blocked + (s % 2) * half + share.start * W;
+        T* const h_new = h_blocked + ((s + 1) % 2) * half + share.start * W;
+        const Index together = running == 1 ? own.last - own.first : 1;
+        for (Index first = own.first; first < own.last && running > 0; first += together) {
+          product(first - own.first, first - own.first + together, running, H, h_old, block, w_hh, gates + done * acc_row + C::h_slot * W);
+          for (Index p = first; p < first + together; ++p) {
+            const Index wide = smaller<Index>(U, H_blocks - p * U);
+            for (Index r = 0; r < running; ++r) {
+              const Index i = share.row(r), unit = p * U * W, state = p * U * block + r * W;
+              ForwardRow<T> row;
+              row.acc = gates + (p - own.first) * acc_panel + (done + r) * acc_row;
+              row.h_old = h_old + state;
+              row.h_new = h_new + state;
+              row.c = c_blocked + share.start * W + state;
+              row.out = row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + unit;
+              row.saved = C::saved && call.saved
+                              ? static_cast<T*>(call.saved) + ((schedule.offset[s] + i) * H_blocks + p * U) * C::saved * W
+                              : nullptr;
+              forward_row<T, C>(row, wide, H - unit, block, past);
+            }
+          }
+        }
+        done += running;
+        if (how.by_units) barrier.wait(n);
+      }
+    }
+    if (C::saved && call.saved) streams_done();
+
+    // final states; zeros after the end of a sequence
+    for (Index r = 0; r < share.count; ++r) {
+      const Index i = share.row(r), b = schedule.order[i], length = schedule.length[i];
+      const T* const last = h_blocked + (length % 2) * half + (share.start + r) * W;
+      for (Index u = own.first * U; u < smaller(own.last * U, H_blocks); ++u) {
+        const int lanes = static_cast<int>(smaller<Index>(W, H - u * W));
+        store_part(static_cast<T*>(call.hn) + b * H + u * W, load(last + u * block), lanes);
+        if (C::has_c)
+          store_part(static_cast<T*>(call.cn) + b * H + u * W, load(c_blocked + (share.start + r) * W + u * block), lanes);
+        for (Index t = length; t < call.T; ++t) store_part(row_of<T>(call.out, t, b) + u * W, zero<T>(), lanes);
+      }
+    }
+  });
+  if (!granted) forward<T, C>(on_one_thread(call));
+}
+
+}  // namespace TIDEGATE_ISA
+}  // namespace tidegate

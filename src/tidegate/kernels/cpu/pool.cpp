@@ -1,0 +1,97 @@
+#include "pool.hpp"
+
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t page = std::size_t{1} << 21;
+constexpr std::size_t header = 64;
+
+struct Block {
+  void* start;
+  std::size_t bytes;
+};
+
+std::mutex guard;
+std::vector<Block>& idle() {  // never destroyed: buffers may come back while the interpreter goes down
+  static auto* blocks = new std::vector<Block>;
+  return *blocks;
+}
+std::size_t in_use = 0, most_in_use = 0, held_idle = 0;
+
+void free_oldest() {
+  Block oldest = idle().front();
+  idle().erase(idle().begin());
+  held_idle -= oldest.bytes;
+  std::free(oldest.start);
+}
+
+std::size_t rounded(std::size_t bytes) {
+  bytes += header;
+  if (bytes >= page / 4) return (bytes + page - 1) / page * page;
+  std::size_t size = 4096;
+  while (size < bytes) size *= 2;
+  return size;
+}
+
+}  // namespace
+
+void* take(std::size_t bytes) {
+  const std::size_t size = rounded(bytes);
+  std::lock_guard<std::mutex> lock(guard);
+  auto& blocks = idle();
+  std::size_t best = blocks.size();
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    if (blocks[i].bytes >= size && blocks[i].bytes <= size + size / 4 &&
+        (best == blocks.size() || blocks[i].bytes < blocks[best].bytes))
+      best = i;
+  Block block;
+  if (best < blocks.size()) {
+    block = blocks[best];
+    blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(best));
+    held_idle -= block.bytes;
+  } else {
+    while (!blocks.empty() && in_use + held_idle + size > most_in_use) free_oldest();
+    const std::size_t alignment = size >= page ? page : 64;
+    block = {std::aligned_alloc(alignment, size), size};
+    if (!block.start) throw std::bad_alloc();
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (size >= page) madvise(block.start, size, MADV_HUGEPAGE);
+#endif
+  }
+  in_use += block.bytes;
+  if (in_use > most_in_use) most_in_use = in_use;
+  *static_cast<std::size_t*>(block.start) = block.bytes;
+  return static_cast<char*>(block.start) + header;
+}
+
+void give_back(void* memory) {
+  if (!memory) return;
+  void* start = static_cast<char*>(memory) - header;
+  const std::size_t bytes = *static_cast<std::size_t*>(start);
+  std::lock_guard<std::mutex> lock(guard);
+  in_use -= bytes;
+  held_idle += bytes;
+  idle().push_back({start, bytes});
+}
+
+std::size_t pooled_bytes() {
+  std::lock_guard<std::mutex> lock(guard);
+  return in_use + held_idle;
+}
+
+void release_pool() {
+  std::lock_guard<std::mutex> lock(guard);
+  while (!idle().empty()) free_oldest();
+  most_in_use = in_use;
+}
+
+}  // namespace tidegate

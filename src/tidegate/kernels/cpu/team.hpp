@@ -1,0 +1,146 @@
+// team.hpp — the threads of one call, and which rows run when.
+#pragma once
+#include <sched.h>
+
+#include "pool.hpp"
+#include "simd.hpp"
+
+namespace tidegate {
+namespace TIDEGATE_ISA {
+
+// Waits for all n threads. Spins first, as steps are short; yields when a thread has lost its core.
+class Barrier {
+ public:
+  void wait(int n) {
+    if (n == 1) return;
+    const int round = __atomic_load_n(&round_, __ATOMIC_ACQUIRE);
+    if (__atomic_add_fetch(&arrived_, 1, __ATOMIC_ACQ_REL) == n) {
+      __atomic_store_n(&arrived_, 0, __ATOMIC_RELAXED);
+      __atomic_store_n(&round_, round + 1, __ATOMIC_RELEASE);
+      return;
+    }
+    for (int spins = 0; __atomic_load_n(&round_, __ATOMIC_ACQUIRE) == round; ++spins) {
+      if (spins > 2000) {
+        sched_yield();
+        continue;
+      }
+#if defined(__SSE2__)
+      _mm_pause();
+#endif
+    }
+  }
+
+ private:
+  alignas(64) int arrived_ = 0;
+  alignas(64) int round_ = 0;
+};
+
+// Carves one pooled block into aligned arrays. Measure first, then take.
+class Arena {
+ public:
+  Arena() = default;
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena() { give_back(start_); }
+  template <typename A> Index reserve(Index n) {
+    const Index at = size_;
+    size_ += blocks(n * static_cast<Index>(sizeof(A)), 64) * 64;
+    return at;
+  }
+  void allocate() { start_ = static_cast<char*>(take(static_cast<std::size_t>(size_))); }
+  template <typename A> A* at(Index offset) const { return reinterpret_cast<A*>(start_ + offset); }
+
+ private:
+  char* start_ = nullptr;
+  Index size_ = 0;
+};
+
+// Sequences by falling length: at step s the first active(s) rows of the order still run.
+// Row i runs step s at time s, or, in the reverse direction, at length[i] - 1 - s.
+struct Schedule {
+  Index steps;
+  bool full, reverse;
+  Index *order, *length;  // [B]
+  Index* offset;          // [steps + 1]: rows of all steps before s
+
+  Index active(Index s) const { return s < steps ? offset[s + 1] - offset[s] : 0; }
+  Index time(Index i, Index s) const { return reverse ? length[i] - 1 - s : s; }
+};
+
+inline Index longest(const Call& call) {
+  if (!call.lengths) return call.T;
+  Index most = 0;
+  for (Index b = 0; b < call.B; ++b) most = larger(most, call.lengths[b]);
+  return most;
+}
+
+// `count` is room for T + 2 numbers.
+inline void fill_schedule(const Call& call, Schedule& schedule, Index* count) {
+  const Index B = call.B, T = call.T;
+  schedule.reverse = call.reverse;
+  schedule.full = true;
+  if (call.lengths)
+    for (Index b = 0; b < B; ++b) schedule.full = schedule.full && call.lengths[b] == schedule.steps;
+  if (schedule.full) {
+    for (Index b = 0; b < B; ++b) schedule.order[b] = b, schedule.length[b] = schedule.steps;
+    for (Index s = 0; s <= schedule.steps; ++s) schedule.offset[s] = s * B;
+    return;
+  }
+  for (Index n = 0; n <= T + 1; ++n) count[n] = 0;
+  for (Index b = 0; b < B; ++b) ++count[T - call.lengths[b] + 1];
+  for (Index n = 1; n <= T + 1; ++n) count[n] += count[n - 1];
+  for (Index b = 0; b < B; ++b) {
+    const Index i = count[T - call.lengths[b]]++;
+    schedule.order[i] = b;
+    schedule.length[i] = call.lengths[b];
+  }
+  Index running = B;
+  schedule.offset[0] = 0;
+  for (Index s = 0; s < schedule.steps; ++s) {
+    while (running > 0 && schedule.length[running - 1] <= s) --running;
+    schedule.offset[s + 1] = schedule.offset[s] + running;
+  }
+}
+
+// The rows of one thread: first, first + stride, …; in blocked arrays they stand together from `start`.
+struct Share {
+  Index first, stride, count, start;
+  Index row(Index r) const { return first + r * stride; }
+  Index active(Index n) const { return smaller(count, larger(Index(0), blocks(n - first, stride))); }
+};
+
+inline Share share_of_rows(const Schedule& schedule, Index B, int q, int n) {
+  if (schedule.full) {
+    const Index first = B * q / n;
+    return {first, 1, B * (q + 1) / n - first, first};
+  }
+  Share share{q, n, larger(Index(0), blocks(B - q, n)), 0};
+  for (int other = 0; other < q; ++other) share.start += larger(Index(0), blocks(B - other, n));
+  return share;
+}
+
+struct Range {
+  Index first, last;
+};
+
+inline Range share_of(Index n, int q, int threads) { return {n * q / threads, n * (q + 1) / threads}; }
+
+// How one call is spread over threads: by rows, each thread running all steps of its sequences alone,
+// or by units, all threads meeting after every step.
+struct Plan {
+  int threads;
+  bool by_units;
+};
+
+inline Plan plan(const Call& call, Index gates, Index rows, Index element) {
+  const double work = 2.0 * double(rows) * double(gates * call.H) * double(call.I + call.H);
+  if (call.threads <= 1 || work < 2e6) return {1, false};
+  const Index weights = gates * call.H * call.H * element;
+  const int threads = call.threads;
+  if (call.B >= 8 * threads) return {threads, weights > (Index(1) << 20) && call.B < 64 * threads};
+  if (weights >= 96 * 1024) return {threads, true};
+  return {static_cast<int>(smaller<Index>(threads, call.B)), false};
+}
+
+}  // namespace TIDEGATE_ISA
+}  // namespace tidegate

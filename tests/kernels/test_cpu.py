@@ -1,0 +1,100 @@
+"""The C++ kernels, judged by the equations in cells/ at double precision."""
+
+import pytest
+import torch
+
+from tests.close import assert_matches, outputs_and_gradients
+from tidegate.kernels import reference
+from tidegate.kernels.cpu import layer as kernels
+from tidegate.kernels.stack import Direction
+
+pytestmark = pytest.mark.skipif(kernels.MISSING is not None, reason=str(kernels.MISSING))
+
+MODES = ["RNN_TANH", "RNN_RELU", "LSTM", "GRU"]
+GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
+SIZES = [  # T, B, I, H: chosen to miss every block size
+    pytest.param((1, 1, 1, 1), id="smallest"),
+    pytest.param((7, 3, 5, 17), id="odd"),
+    pytest.param((33, 5, 20, 100), id="medium"),
+    pytest.param((150, 1, 2, 40), id="long"),
+    pytest.param((5, 37, 70, 67), id="wide"),
+    pytest.param((9, 130, 3, 24), id="many"),
+    pytest.param((12, 16, 33, 128), id="blocked"),
+]
+
+
+def inputs(mode, T, B, I, H, D=1, bias=True, dtype=torch.float64):
+    """x, the state and the weights of one layer by name, at the scale at which layers work."""
+    G = GATES[mode]
+    shapes = {"x": (T, B, I), "h0": (D, B, H)} | ({"c0": (D, B, H)} if mode == "LSTM" else {})
+    for d in range(D):
+        shapes |= {f"w_ih{d}": (G * H, I), f"w_hh{d}": (G * H, H)}
+        if bias:
+            shapes |= {f"b_ih{d}": (G * H,), f"b_hh{d}": (G * H,)}
+    scale = {"x": 1.0, "h0": 0.5, "c0": 0.5}
+    return {k: (torch.randn(s, dtype=torch.float64) * scale.get(k, H**-0.5 / 2)).to(dtype) for k, s in shapes.items()}
+
+
+def parts(leaves, D):
+    state = tuple(leaves[k] for k in ("h0", "c0") if k in leaves)
+    weights = [leaves.get(f"{k}{d}") for d in range(D) for k in ("w_ih", "w_hh", "b_ih", "b_hh")]
+    return leaves["x"], state, weights
+
+
+def ours(mode, lengths=None, D=1):
+    return lambda **leaves: kernels.layer(mode, *parts(leaves, D), lengths)
+
+
+def judge(mode, lengths=None, D=1):
+    def run(**leaves):
+        x, state, weights = parts(leaves, D)
+        runs = [
+            reference.recur(
+                mode, Direction(*weights[4 * d : 4 * d + 4], None), x, tuple(s[d] for s in state), lengths, d == 1
+            )
+            for d in range(D)
+        ]
+        finals = zip(*(final for _, final in runs), strict=True)
+        return torch.cat([out for out, _ in runs], dim=-1), *(torch.stack(f) for f in finals)
+
+    return run
+
+
+def assert_agrees(mode, sizes, dtype, lengths=None, **options):
+    D = options.get("D", 1)
+    given = inputs(mode, *sizes, dtype=dtype, **options)
+    expected = outputs_and_gradients(judge(mode, lengths, D), {k: v.double() for k, v in given.items()})
+    assert_matches(outputs_and_gradients(ours(mode, lengths, D), given), expected, dtype)
+
+
+@pytest.fixture(params=kernels._cpu.choices() if kernels._cpu else [])
+def isa(request):
+    before = kernels._cpu.isa()
+    kernels.choose_isa(request.param)
+    yield request.param
+    kernels.choose_isa(before)
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["double", "single"])
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("mode", MODES)
+def test_agrees_with_the_reference(mode, sizes, dtype, isa):
+    T, B, *_ = sizes
+    assert_agrees(mode, sizes, dtype)
+    assert_agrees(mode, sizes, dtype, torch.randint(0, T + 1, (B,)), D=2)
+
+
+@pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
+@pytest.mark.parametrize("sizes", [(40, 2, 3, 160), (20, 40, 30, 70), (6, 24, 5, 520)], ids=str)
+@pytest.mark.parametrize("mode", MODES)
+def test_agrees_with_any_number_of_threads(mode, sizes, ragged, threads):
+    T, B, *_ = sizes
+    assert_agrees(mode, sizes, torch.float64, torch.randint(1, T + 1, (B,)) if ragged else None, bias=not ragged)
