@@ -14,13 +14,14 @@ def test_curve_gru(tmp_path):
     assert (tmp_path / "curve.png").stat().st_size > 10_000
 
 
-def test_demo(tmp_path, capsys):
-    page = demo.main(tmp_path / "demo", curve_steps=3)
+def test_demo(tmp_path, capsys, tiny):
+    page = demo.main(tmp_path / "demo", curve_steps=3, budget=tiny)
     assert page == tmp_path / "demo" / "report.html"
     said = capsys.readouterr().out.splitlines()
-    assert said[-1] == str(page)
     assert said[0].startswith("LSTM on digits")
     assert said[1].startswith("GRU on curve")
+    assert said[-2:] == [str(page), str(tmp_path / "demo" / "comparison" / "report.html")]
+    assert (tmp_path / "demo" / "comparison" / "comparison.json").exists()
 
 
 @pytest.mark.parametrize("example", [curve_gru, demo, mnist_lstm], ids=lambda example: example.__name__)

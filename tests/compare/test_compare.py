@@ -8,21 +8,14 @@ import pytest
 
 from tests.compare.test_table import NAMES
 from tidegate.cli import run
-from tidegate.compare import BUDGETS, COMPARISON, Budget, compare
+from tidegate.compare import COMPARISON, compare
 from tidegate.compare.experiment import parameters_of
 from tidegate.compare.units import Training
 from tidegate.errors import TidegateError
 from tidegate.layers import layer_of
 
+pytestmark = pytest.mark.usefixtures("tiny")
 TIMED = ("training_speed", "streaming_latency")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tiny():
-    """The smallest budget that does everything."""
-    BUDGETS["tiny"] = Budget(4, 6, (1e-3, 1e-2), (0.5,), (1, 2), 20, batch_size=16)
-    yield
-    del BUDGETS["tiny"]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +33,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(data, folder):
+def whole(data, folder, tiny):
     """A comparison that was not interrupted."""
     return as_json(compare("classification", str(data), folder=folder, budget="tiny"))
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tidegate.cli import run
-from tidegate.compare import BUDGETS, COMPARISON, Budget, compare
+from tidegate.compare import COMPARISON, compare
 from tidegate.errors import TidegateError
 from tidegate.report.comparison import markdown, read_comparison, write_comparison
 
@@ -18,13 +18,9 @@ SIZES = """all => all.map(f => (f.querySelector('svg') || f).getBoundingClientRe
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tiny, tmp_path_factory):
     folder = tmp_path_factory.mktemp("compared") / "digits"
-    BUDGETS["tiny"] = Budget(4, 6, (1e-2,), (0.5,), (1, 2), 20)
-    try:
-        write_comparison(compare("classification", "digits", folder=folder, budget="tiny", seeds=2), folder)
-    finally:
-        del BUDGETS["tiny"]
+    write_comparison(compare("classification", "digits", folder=folder, budget=tiny, seeds=2), folder)
     return folder
 
 

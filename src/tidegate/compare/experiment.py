@@ -25,7 +25,6 @@ from tidegate.errors import ConfigError, DataError, RunError
 from tidegate.layers import INITIALIZATIONS, layer_of
 from tidegate.probes import cost, gradient_flow, machine, speed, trace_gates
 from tidegate.tasks.run import check_free, start_folder, task_of, write_json
-from tidegate.training.settings import check_at_least
 
 FORMAT = 1
 COMPARISON, SETTINGS = "comparison.json", "compare.json"
@@ -100,7 +99,8 @@ def compare(
 
     A cell whose loss ceases to be finite is reported as failed, and the others go on.
     """
-    check_at_least("jobs", jobs, 1, optional=True)
+    if jobs == 0:
+        raise ConfigError(got="jobs=0", wanted="a number of jobs, or -1 for one a core", do="correct jobs")
     question = Question(task, data, tuple(cells), seeds, budget, first_seed)
     dataset = None
     if task is not None and data is not None:
