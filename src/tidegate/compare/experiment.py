@@ -31,6 +31,7 @@ COMPARISON, SETTINGS = "comparison.json", "compare.json"
 CELLS = ("rnn", "lstm", "gru")
 SEARCH_SEEDS = (1000, 1001)
 """No result comes from them."""
+RECALL_RATES = (1e-2, 3e-3)
 PROBED = {"input_size": 8, "hidden_size": 64, "seq_len": 100, "batch_size": 32}
 """The layer that is looked at where there is no data."""
 
@@ -371,7 +372,8 @@ class Experiment:
         ]
         attempts: dict[tuple[str, str, int], list[dict[str, Any]]] = {chain: [] for chain in climbing}
         for lag in lags:
-            units = [Remembering(cell, name, lag, seed, self.budget.updates) for cell, name, seed in climbing]
+            rates = RECALL_RATES[:1] if lag in FAR_LAGS else RECALL_RATES
+            units = [Remembering(cell, name, lag, seed, self.budget.updates, rates) for cell, name, seed in climbing]
             for chain, result in zip(climbing, self.work.do(units), strict=True):
                 attempts[chain].append({"lag": lag, **result})
             self.total -= len(attempts) - len(climbing)

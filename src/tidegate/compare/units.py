@@ -96,8 +96,8 @@ class Remembering:
     lag: int
     seed: int
     updates: int
+    learning_rates: tuple[float, ...]
     hidden_size: int = 64
-    learning_rates: tuple[float, ...] = (1e-2, 3e-3)
 
     @property
     def key(self) -> str:
