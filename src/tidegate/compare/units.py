@@ -141,7 +141,8 @@ def look_inside(model: SequenceEstimator, dataset: Dataset) -> dict[str, Any]:
         "saturated": saturation(traces),
         "residual": residual(network.rnn, x, traces),
         "traces": {
-            name: np.round(trace[:MOST_STEPS, :MOST_FEATURES].numpy().T, 3).tolist() for name, trace in traces.items()
+            name: np.round(trace[:MOST_STEPS, :MOST_FEATURES].numpy().T, 3).tolist()
+            for name, trace in {"x": x, **traces}.items()
         },
     }
 

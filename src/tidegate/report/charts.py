@@ -60,7 +60,8 @@ def scores(by_setting: dict[str, Any], baselines: dict[str, float], metric: str)
     for (name, score), dash in zip(baselines.items(), dashes, strict=False):
         data.append(
             {
-                "type": "scatter", "mode": "lines", "name": f"baseline: {name}", "x": [-0.5, len(by_setting) - 0.5],
+                "type": "scatter", "mode": "lines", "name": f"baseline: {name}",
+                "hoverinfo": "name+y", "x": [-0.5, len(by_setting) - 0.5],
                 "y": [scale * score] * 2, "line": {"color": GRAY, "dash": dash, "width": 1.5},
             }
         )  # fmt: skip
@@ -80,7 +81,7 @@ def scores(by_setting: dict[str, Any], baselines: dict[str, float], metric: str)
     }
     alt = f"Mean {metric}: " + "; ".join(f"at {setting} {says}" for setting, says in means.items())
     alt += "; baselines " + ", ".join(f"{name} {scale * score:.4g}" for name, score in baselines.items()) + "."
-    return Chart("scores", "Test score by cell", alt, data, layout)
+    return Chart("scores", "Test score by cell", alt, data, layout, shape="wide")
 
 
 def learning_curves(curves: dict[str, list[list[list[float]]]], metric: str) -> Chart:
@@ -120,7 +121,7 @@ def gaps(by_cell: dict[str, Any], metric: str) -> Chart:
         gap = abs(np.mean(rows[0]["train"]) - np.mean(rows[0]["test"])) * scale
         says.append(f"with {n[0]} sequences the {cell.upper()}'s training and test score are {gap:.3g} apart")
     layout = _layout("training sequences", "accuracy (%)" if metric == "accuracy" else metric)
-    layout["xaxis"]["type"] = "log"
+    layout["xaxis"].update({"type": "log", "tickvals": n, "ticktext": [f"{k:,}" for k in n]})
     if metric != "accuracy":
         layout["yaxis"]["type"] = "log"
     return Chart(
@@ -157,7 +158,7 @@ def horizons(by_cell: dict[str, Any]) -> Chart:
                 "error_x": {"type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 1.5},
             }
         )  # fmt: skip
-    layout = _layout("longest lag solved (steps); a triangle: the longest that was tried", "")
+    layout = _layout("longest lag solved (steps)", "")
     layout["xaxis"].update({"type": "log", "range": [-0.1, 4.7], "dtick": 1})
     layout["yaxis"].update({"categoryorder": "array", "categoryarray": names[::-1], "automargin": True})
     title = "Memory horizon by cell and initialization"
@@ -177,7 +178,7 @@ def gradients(inside: dict[str, list[dict[str, Any]]], state: str) -> Chart | No
     if not data:
         return None
     layout = _layout("lag k (steps)", "‖∂h(T)/∂s(T−k)‖, relative")
-    layout["yaxis"].update({"type": "log", "exponentformat": "power"})
+    layout["yaxis"].update({"type": "log", "exponentformat": "power", "dtick": 1, "minor": {"showgrid": True}})
     titles = {"untrained": "Gradient against lag, before training", "trained": "Gradient against lag, after training"}
     return Chart(f"gradients-{state}", titles[state], ", ".join(says) + ".", data, layout)
 
@@ -197,11 +198,12 @@ def traces(cell: str, looks: list[dict[str, Any]]) -> Chart | None:
         top = 1 - k * (1 + gap) / (n + gap * (n - 1))
         bottom = max(0.0, top - 1 / (n + gap * (n - 1)))
         is_state = name in STATES
+        scale = {} if name == "x" else {"zmin": -1 if is_state else 0, "zmax": 1}
         data.append(
             {
                 "type": "heatmap", "z": values, "xaxis": f"x{suffix}", "yaxis": f"y{suffix}", "name": name,
-                "zmin": -1 if is_state else 0, "zmax": 1, "colorscale": DIVERGING if is_state else SEQUENTIAL,
-                "showscale": False, "hovertemplate": f"{name} of feature %{{y}} at step %{{x}}: %{{z}}<extra></extra>",
+                **scale, "colorscale": DIVERGING if is_state else SEQUENTIAL, "showscale": False,
+                "hovertemplate": f"{name} of feature %{{y}} at step %{{x}}: %{{z}}<extra></extra>",
             }
         )  # fmt: skip
         layout[f"yaxis{suffix}"] = {"domain": [bottom, top], "title": {"text": name}, "showticklabels": False}
@@ -213,7 +215,8 @@ def traces(cell: str, looks: list[dict[str, Any]]) -> Chart | None:
     saturated = looks[0]["saturated"]
     says = [f"{name} is shut or open {100 * share:.0f} % of the time" for name, share in saturated.items()]
     alt = ", ".join(says) + "." if says else "A single state."
-    return Chart(f"traces-{cell}", f"{cell.upper()}: gates and states", alt, data, layout, height=60 + 95 * n)
+    title = f"{cell.upper()}: gates and states"
+    return Chart(f"traces-{cell}", title, alt, data, layout, height=60 + 85 * n, shape="narrow")
 
 
 def bars(row: dict[str, Any]) -> Chart:

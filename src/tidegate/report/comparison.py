@@ -13,7 +13,7 @@ from tidegate.report import charts
 from tidegate.report.charts import Chart
 from tidegate.report.page import render, write_whole
 
-MARKS = {"confirmed": "✓", "contradicted": "✗", "not measured": "–"}
+MARKS = {"confirmed": "✓ confirmed", "contradicted": "✗ contradicted", "not measured": "– not measured"}
 COUNTS = ("gates", "macs_per_step", "parameters", "training_speed")
 
 
@@ -111,15 +111,25 @@ def shown(row: dict[str, Any], cell: str) -> str:
     spread = low != high
     if row["unit"] == "accuracy":
         return f"{100 * value:.1f} %" + (f" ({100 * low:.1f}–{100 * high:.1f})" if spread else "")
+    if row["name"] == "training_speed":
+        value, low, high = (float(f"{number:.3g}") for number in (value, low, high))
     form = ",.0f" if row["name"] in COUNTS else ".3g"
     return f"{value:{form}}" + (f" ({low:{form}}–{high:{form}})" if spread else "")
 
 
 def _row(row: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
-    return row | {
-        "shown": {cell: shown(row, cell) for cell in comparison["cells"]},
-        "mark": MARKS[row["agreement"]],
-    }
+    measured = any(entry is not None and entry["value"] is not None for entry in row["measured"].values())
+    mark = MARKS[row["agreement"]]
+    if row["agreement"] == "not measured" and measured:
+        mark = "– undecided" if any(row["claim"].values()) else "– no claim"
+    remark = row["remark"]
+    if row["name"] == "score" and comparison["baselines"]:
+        remark = "baselines: " + ", ".join(
+            f"{name} {100 * value:.1f} %" if row["unit"] == "accuracy" else f"{name} {value:.3g}"
+            for name, value in comparison["baselines"].items()
+        )
+    cells = comparison["cells"]
+    return row | {"shown": {cell: shown(row, cell) for cell in cells}, "mark": mark, "remark": remark}
 
 
 def _setting(comparison: dict[str, Any]) -> str:
@@ -162,7 +172,8 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
         )
     add(
         "What is remembered",
-        "One of 8 symbols is shown, then silence; the lag is how long the cell can wait and still tell it.",
+        "One of 8 symbols is shown, then silence; the lag is how long the cell can wait and still tell it. A mark is the "
+        "median over seeds, a line their range, and a triangle the longest lag that was tried.",
         [charts.horizons(details["horizons"])],
     )
     add(
@@ -172,7 +183,8 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
     )
     add(
         "Inside, over one real test sequence",
-        "Rows are hidden features, columns are steps. Gates run from 0 (shut) to 1 (open), states from −1 to 1.",
+        "x is the sequence; rows are features, columns are steps. Gates run from 0 (yellow, shut) to 1 (blue, open), "
+        "states from −1 (orange) to 1 (purple).",
         [charts.traces(cell, details["inside"][cell]) for cell in trained],
     )
     add("Speed on this machine", "", [charts.bars(rows[name]) for name in ("training_speed", "streaming_latency")])
