@@ -10,7 +10,10 @@ import typer
 
 def fit(
     task: Annotated[str, typer.Argument(help="classification or regression")],
-    data: Annotated[str, typer.Argument(help="digits, mnist, curve; or a folder of IDX files, .npz, .csv, .parquet")],
+    data: Annotated[
+        str,
+        typer.Argument(help="digits, mnist, recall, curve, adding; a folder of IDX files, .npz, .csv, .parquet, .ts"),
+    ],
     cell: Annotated[str | None, typer.Option(help="rnn, lstm or gru.  [default: lstm]")] = None,
     hidden_size: Annotated[int | None, typer.Option(help="Features of the recurrent state.  [default: 128]")] = None,
     num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1]")] = None,

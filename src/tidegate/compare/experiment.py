@@ -31,6 +31,7 @@ COMPARISON, SETTINGS = "comparison.json", "compare.json"
 CELLS = ("rnn", "lstm", "gru")
 SEARCH_SEEDS = (1000, 1001)
 """No result comes from them."""
+LEAST_TO_SHARE = 20
 RECALL_RATES = (1e-2, 3e-3)
 PROBED = {"input_size": 8, "hidden_size": 64, "seq_len": 100, "batch_size": 32}
 """The layer that is looked at where there is no data."""
@@ -154,6 +155,8 @@ class Experiment:
     ) -> None:
         self.question, self.dataset = question, dataset
         self.cells, self.budget = question.cells, budget_of(question.budget)
+        # Of a handful of sequences there is no share to speak of.
+        self.shares = self.budget.shares if dataset is not None and len(dataset.train) >= LEAST_TO_SHARE else ()
         self.seeds = range(question.first_seed, question.first_seed + question.seeds)
         self.done, self.total = 0, 0
         self._tell = tell
@@ -173,7 +176,7 @@ class Experiment:
             trainings = len(self._settings(sizes)) * (
                 len(self.budget.learning_rates) * len(SEARCH_SEEDS) + self.question.seeds
             )
-            self.total += trainings + len(self.cells) * self.question.seeds * len(self.budget.shares)
+            self.total += trainings + len(self.cells) * self.question.seeds * len(self.shares)
         # An upper bound: chains end where a lag is not solved.
         self.total += chains * len(lags) + len(self.cells) * self.question.seeds
 
@@ -278,7 +281,7 @@ class Experiment:
                     cell, size, rate, seed, purpose="score", look_inside=size == H
                 )
                 if size == H:
-                    for share in self.budget.shares:
+                    for share in self.shares:
                         units[cell, size, seed, share] = self._training(
                             cell, size, rate, seed, purpose="share", share=share
                         )
@@ -348,7 +351,7 @@ class Experiment:
                         "train": [results[cell, H, seed, share]["train"] for seed in self.seeds],
                         "test": [results[cell, H, seed, share]["test"] for seed in self.seeds],
                     }
-                    for share in (*self.budget.shares, 1.0)
+                    for share in (*self.shares, 1.0)
                 }
                 for cell in standing
             },
@@ -483,7 +486,7 @@ class Experiment:
             measured["score"][cell] = measured["generalization_gap"][cell] = None
             if trained is not None:
                 measured["score"][cell] = _of_seeds(trained["scores"]["equal hidden size"][cell]["scores"])
-                smallest = trained["gaps"][cell][f"{min(self.budget.shares):g}"]
+                smallest = trained["gaps"][cell][f"{min((*self.shares, 1.0)):g}"]
                 measured["generalization_gap"][cell] = _of_seeds(
                     [self._gap(*pair) for pair in zip(smallest["train"], smallest["test"], strict=True)]
                 )

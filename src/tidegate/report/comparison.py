@@ -172,8 +172,8 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
         )
     add(
         "What is remembered",
-        "One of 8 symbols is shown, then silence; the lag is how long the cell can wait and still tell it. A mark is the "
-        "median over seeds, a line their range, and a triangle the longest lag that was tried.",
+        "One of 8 symbols is shown, then silence; the lag is how long the cell can wait and still tell it. A mark is "
+        "the median over seeds, a line their range, and a triangle the longest lag that was tried.",
         [charts.horizons(details["horizons"])],
     )
     add(
