@@ -254,6 +254,21 @@ def test_lines_that_cross_without_a_joint_pass_over_each_other(picture):
                 assert meets != passes, (x, y)
 
 
+def test_lines_have_a_joint_where_they_branch_and_only_there(picture):
+    ends = {end for line in picture.lines for end in line}
+    branching = {end for end in ends if len(ways_from(end, picture.segments())) > 2}
+    assert branching == set(picture.joints)
+
+
+def ways_from(point, segments):
+    """The directions in which ink leaves a point."""
+    x, y = point
+    touching = [segment for segment in segments if segment.holds(x, y)]
+    ways = [("left", s.left < x - 1) for s in touching] + [("right", s.right > x + 1) for s in touching]
+    ways += [("up", s.top < y - 1) for s in touching] + [("down", s.bottom > y + 1) for s in touching]
+    return {way for way, taken in ways if taken}
+
+
 def test_every_block_and_every_equation_is_drawn(picture, name):
     description = DRAWN[name]
     shown = Counter(text.words for text in picture.texts)

@@ -42,7 +42,7 @@ def draw_cell(cell: str, unrolled: bool = False) -> str:
 def draw(description: Description, unrolled: bool = False) -> str:
     """The drawing of a description."""
     sheet = Sheet(WIDTH)
-    sheet.words((WIDTH / 2, 42), description.title, size=24, kind="title")
+    sheet.words((WIDTH / 2, 42), f"{description.title} ({description.cell.upper()})", size=24, kind="title")
     bottom = _draw_steps(sheet, description, 68) if unrolled else _draw_cell(sheet, description, 68)
     for equation in description.equations:
         bottom += 36
@@ -138,7 +138,7 @@ class Plan:
     """The grid in the units of the drawing."""
 
     def __init__(self, grid: Grid, top: float):
-        self.grid, self.top = grid, top
+        self.grid = grid
         wide = COLUMN * (grid.columns - 1) + 2 * BOX[0] + 2 * LANE
         self.left, self.right = (WIDTH - wide) / 2, (WIDTH + wide) / 2
         self.roof = top + LANE
@@ -189,15 +189,17 @@ def _draw_ground(sheet: Sheet, plan: Plan) -> None:
     begin = plan.inlet if on_top else plan.left - OUTSIDE
     end = taps["h"][-1][0]
     if on_top:
-        sheet.line((plan.left - OUTSIDE, plan.roof), (begin, plan.roof), (begin, plan.h_line), (end, plan.h_line))
-        if plan.grid.along:
+        branch = bool(plan.grid.along)
+        entry = [] if branch else [(plan.left - OUTSIDE, plan.roof)]
+        sheet.line(*entry, (begin, plan.roof), (begin, plan.h_line), (end, plan.h_line))
+        if branch:
             sheet.joint(begin, plan.roof)
     else:
         sheet.line((begin, plan.h_line), (end, plan.h_line))
         sheet.text((begin, plan.h_line - 10), "h_{t−1}", anchor="start")
-    entry = taps["x"][0][0]
-    sheet.line((entry, plan.bottom + LANE), (entry, plan.x_line), (taps["x"][-1][0], plan.x_line))
-    sheet.text((entry + 12, plan.bottom + LANE - 4), "x_t", anchor="start")
+    first, last = taps["x"][0][0], taps["x"][-1][0]
+    sheet.line((first, plan.bottom + LANE), (first, plan.x_line), (last, plan.x_line))
+    sheet.text((first + 12, plan.bottom + LANE - 4), "x_t", anchor="start")
     for name, y in (("h", plan.h_line), ("x", plan.x_line)):
         for x, box in taps[name]:
             if name == "x" and x < end:
@@ -224,8 +226,9 @@ def _connect(sheet: Sheet, plan: Plan, source: Node, target: Node) -> None:
     elif y0 == y:
         sheet.line(plan.side(source, 1, 0), plan.side(target, -1, 0), arrow=True)
     else:
-        sheet.line(plan.side(source, 0, -1), (x0, y), plan.side(target, -1, 0), arrow=True)
-        if any(source in node.inputs and plan.at(node)[1] < y for node in plan.grid.place):
+        branch = any(source in node.inputs and plan.at(node)[1] < y for node in plan.grid.place)
+        sheet.line(*([] if branch else [plan.side(source, 0, -1)]), (x0, y), plan.side(target, -1, 0), arrow=True)
+        if branch:
             sheet.joint(x0, y)
 
 

@@ -47,7 +47,8 @@ class Sheet:
 
     def gap(self, x: float, y: float) -> None:
         """What is drawn next from below to above passes over what is drawn already, without touching it."""
-        self.lines.append(f'<path class="gap" d="M{x:g} {y - 6:g}L{x:g} {y + 6:g}" stroke="{BODY}" stroke-width="11"/>')
+        path = _path([(x, y - 6), (x, y + 6)])
+        self.lines.append(f'<path class="gap" d="{path}" stroke="{BODY}" stroke-width="11" stroke-linecap="butt"/>')
 
     def joint(self, x: float, y: float) -> None:
         """The lines that meet here are one."""
@@ -86,7 +87,7 @@ class Sheet:
             f"<desc>{escape(about)}</desc>",
             f'<rect class="paper" width="{self.width:g}" height="{height:g}" rx="12" fill="{PAPER}"/>',
             f'<g stroke="{INK}" stroke-width="2">{"".join(self.frames)}</g>',
-            f'<g fill="none" stroke="{INK}" stroke-width="2.5" stroke-linejoin="round">',
+            f'<g fill="none" stroke="{INK}" stroke-width="2.5" stroke-linejoin="round" stroke-linecap="round">',
             *self.lines,
             "</g>",
             f'<g stroke="{INK}" stroke-width="2">',
