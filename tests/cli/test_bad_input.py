@@ -175,6 +175,17 @@ def test_an_unwritable_prediction_file(finished, tmp_path, capsys):
     refused(["predict", str(finished), str(tmp_path / "x.npy"), "--out", str(tmp_path / "no" / "p.csv")], capsys)
 
 
+def test_a_cell_that_cannot_be_drawn(capsys):
+    assert "try 'lstm'" in refused(["draw", "lstn"], capsys)
+    assert "CELL" in refused(["draw"], capsys).upper()
+
+
+def test_a_drawing_that_cannot_be_written(tmp_path, capsys):
+    assert "cannot be written" in refused(["draw", "gru", "--out", str(tmp_path / "no" / "gru.svg")], capsys)
+    assert "the folder" in refused(["draw", "gru", "--out", str(tmp_path)], capsys)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_bundle_of_a_newer_format(finished, tmp_path, capsys):
     for name in ("config.json", "model.safetensors"):
         content = (finished / "model" / name).read_bytes()

@@ -102,11 +102,22 @@ def test_info_names_the_backend_of_every_cell(capsys):
     assert run(["info"]) == 0
 
 
+def test_draw_writes_what_it_prints(tmp_path, capsys):
+    assert run(["draw", "gru"]) == 0
+    said = capsys.readouterr()
+    (tmp_path / "gru.svg").write_text("an older drawing")
+    assert run(["draw", "gru", "--out", str(tmp_path / "gru.svg")]) == 0
+    assert (tmp_path / "gru.svg").read_text(encoding="utf-8") == said.out
+    assert [path.name for path in tmp_path.iterdir()] == ["gru.svg"]
+    assert said.out.startswith("<svg")
+    assert said.err == ""
+
+
 def test_help_answers_without_torch():
     code = """
 import sys
 from tidegate.cli import run
-assert run(["--help"]) == 0 and run(["fit", "--help"]) == 0
+assert run(["--help"]) == 0 and run(["fit", "--help"]) == 0 and run(["draw", "--help"]) == 0
 sys.exit(any(name in sys.modules for name in ("torch", "lightning", "sklearn", "pandas", "matplotlib")))
 """
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0

@@ -83,7 +83,7 @@ DESCRIPTIONS = {
         equations=(
             "r = σ(W_r x + U_r h + b_r)",
             "z = σ(W_z x + U_z h + b_z)",
-            "n = tanh(W_n x + b_n + r ⊙ (U_n h + c_n))",
+            "n = tanh(W_n x + b_n + r ⊙ (U_n h + b_hn))",
             "h' = (1 − z) ⊙ n + z ⊙ h",
         ),
         source="Cho et al. 2014; Chung et al. 2014",

@@ -2,10 +2,10 @@
 
     r = σ(W_r x + U_r h + b_r)               what of the past the candidate sees
     z = σ(W_z x + U_z h + b_z)               what to keep
-    n = tanh(W_n x + b_n + r ⊙ (U_n h + c_n))  the candidate
+    n = tanh(W_n x + b_n + r ⊙ (U_n h + b_hn))  the candidate
     h' = (1 - z) ⊙ n + z ⊙ h
 
-Gates are packed r, z, n, as in torch.nn.GRU. The hidden bias c_n sits inside the reset product,
+Gates are packed r, z, n, as in torch.nn.GRU. The hidden bias b_hn sits inside the reset product,
 so it cannot be merged with b_n. Cho et al. 2014; this form of the reset gate: Chung et al. 2014, as in cuDNN.
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor
 def gru_step(h: Tensor, x_gates: Tensor, w_hh: Tensor, b_hn: Tensor | None = None) -> Tensor:
     """Return h'.
 
-    h [B, H]; x_gates [B, 3H], with every bias but c_n included; w_hh [3H, H]; b_hn [H] is c_n, zero if none.
+    h [B, H]; x_gates [B, 3H], with every bias but b_hn included; w_hh [3H, H]; b_hn [H], zero if none.
 
     >>> import torch
     >>> h = gru_step(torch.zeros(1, 1), torch.ones(1, 3), torch.ones(3, 1), torch.zeros(1))

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tidegate.cells.description import DESCRIPTIONS
 from tidegate.compare import COMPARISON, FORMAT
 from tidegate.errors import RunError
 from tidegate.report import charts
 from tidegate.report.charts import Chart
+from tidegate.report.drawing import draw_cell
 from tidegate.report.page import render, write_whole
 
 MARKS = {"confirmed": "✓ confirmed", "contradicted": "✗ contradicted", "not measured": "– not measured"}
@@ -186,6 +188,20 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
         "x is the sequence; rows are features, columns are steps. Gates run from 0 (yellow, shut) to 1 (blue, open), "
         "states from −1 (orange) to 1 (purple).",
         [charts.traces(cell, details["inside"][cell]) for cell in trained],
+    )
+    add(
+        "The cells",
+        "",
+        [
+            Chart(
+                f"drawing-{cell}",
+                DESCRIPTIONS[cell].title,
+                DESCRIPTIONS[cell].core_operation,
+                svg=draw_cell(cell),
+                shape="drawing narrow",
+            )
+            for cell in cells
+        ],
     )
     add("Speed on this machine", "", [charts.bars(rows[name]) for name in ("training_speed", "streaming_latency")])
     return sections
