@@ -185,28 +185,24 @@ def _draw_ground(sheet: Sheet, plan: Plan) -> None:
         name: [(plan.at(box)[0] + shift * (len(box.reads) > 1), box) for box in boxes if name in box.reads]
         for name, shift in (("h", -LEG), ("x", LEG))
     }
-    on_top = plan.grid.carried.label == "h"
-    begin = plan.inlet if on_top else plan.left - OUTSIDE
-    end = taps["h"][-1][0]
-    if on_top:
-        branch = bool(plan.grid.along)
-        entry = [] if branch else [(plan.left - OUTSIDE, plan.roof)]
-        sheet.line(*entry, (begin, plan.roof), (begin, plan.h_line), (end, plan.h_line))
-        if branch:
-            sheet.joint(begin, plan.roof)
+    way_in = {"h": [(plan.left - OUTSIDE, plan.h_line)], "x": [(taps["x"][0][0], plan.bottom + LANE)]}
+    if plan.grid.carried.label == "h":
+        way_in["h"] = [(plan.left - OUTSIDE, plan.roof), (plan.inlet, plan.roof), (plan.inlet, plan.h_line)]
+        if plan.grid.along:
+            del way_in["h"][0]
+            sheet.joint(plan.inlet, plan.roof)
     else:
-        sheet.line((begin, plan.h_line), (end, plan.h_line))
-        sheet.text((begin, plan.h_line - 10), "h_{t−1}", anchor="start")
-    first, last = taps["x"][0][0], taps["x"][-1][0]
-    sheet.line((first, plan.bottom + LANE), (first, plan.x_line), (last, plan.x_line))
-    sheet.text((first + 12, plan.bottom + LANE - 4), "x_t", anchor="start")
+        sheet.text((plan.left - OUTSIDE, plan.h_line - 10), "h_{t−1}", anchor="start")
+    sheet.text((taps["x"][0][0] + 12, plan.bottom + LANE - 4), "x_t", anchor="start")
     for name, y in (("h", plan.h_line), ("x", plan.x_line)):
-        for x, box in taps[name]:
-            if name == "x" and x < end:
+        *others, (last, box) = taps[name]
+        first = taps[name][0][0]
+        sheet.line(*way_in[name], (first, y), (last, y), (last, plan.side(box, 0, 1)[1]), arrow=True)
+        for x, box in others:
+            if name == "x":
                 sheet.gap(x, plan.h_line)
             sheet.line((x, y), (x, plan.side(box, 0, 1)[1]), arrow=True)
-            if x != taps[name][-1][0]:
-                sheet.joint(x, y)
+            sheet.joint(x, y)
 
 
 def _connect(sheet: Sheet, plan: Plan, source: Node, target: Node) -> None:

@@ -33,6 +33,7 @@ class Sheet:
 
     def line(self, *points: Point, arrow: bool = False) -> None:
         """A line through the points, with an arrow whose tip is the last one."""
+        points = tuple(point for k, point in enumerate(points) if k == 0 or point != points[k - 1])
         if arrow:
             (x0, y0), (x, y) = points[-2:]
             dx, dy = (x > x0) - (x < x0), (y > y0) - (y < y0)
