@@ -182,7 +182,7 @@ def test_a_cell_that_cannot_be_drawn(capsys):
 
 def test_a_drawing_that_cannot_be_written(tmp_path, capsys):
     assert "cannot be written" in refused(["draw", "gru", "--out", str(tmp_path / "no" / "gru.svg")], capsys)
-    assert "the folder" in refused(["draw", "gru", "--out", str(tmp_path)], capsys)
+    assert "it is a folder" in refused(["draw", "gru", "--out", str(tmp_path)], capsys)
     assert not list(tmp_path.iterdir())
 
 

@@ -8,6 +8,7 @@ from tidegate.training import Plan, Settings
     ("options", "n", "plan"),
     [
         ({"epochs": 10}, 54_000, Plan(steps=4220, per_epoch=422, per_check=422)),
+        ({"steps": 600, "checks": 20}, 54_000, Plan(steps=600, per_epoch=422, per_check=30)),
         ({"steps": 7}, 1000, Plan(steps=7, per_epoch=8, per_check=7)),
         ({}, 1, Plan(steps=1000, per_epoch=1, per_check=10)),
         ({}, 54_000, Plan(steps=4220, per_epoch=422, per_check=422)),

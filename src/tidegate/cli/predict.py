@@ -16,7 +16,7 @@ def predict(
     out: Annotated[Path | None, typer.Option(help="CSV file to write, instead of standard output.")] = None,
 ) -> None:
     """Predict for every sequence of a file, as CSV."""
-    from tidegate.errors import DataError
+    from tidegate.files import write_whole
     from tidegate.tasks.run import predict as predict_run
 
     header, rows = predict_run(run, input)
@@ -27,11 +27,4 @@ def predict(
     if out is None:
         typer.echo(text.getvalue(), nl=False)
         return
-    writing = out.with_name(f".{out.name}.writing")
-    try:
-        writing.write_text(text.getvalue())
-        writing.replace(out)
-    except OSError as error:
-        raise DataError(
-            got=f"{out}, which cannot be written ({error.strerror})", wanted="a writable path", do="pass another --out"
-        ) from None
+    write_whole(out, text.getvalue())

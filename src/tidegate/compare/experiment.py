@@ -70,7 +70,7 @@ def compare(
     task: str | None = None,
     data: str | None = None,
     *,
-    folder: Path,
+    folder: str | Path,
     cells: Sequence[str] = CELLS,
     seeds: int = 3,
     first_seed: int = 0,
@@ -103,6 +103,7 @@ def compare(
     """
     if jobs == 0:
         raise ConfigError(got="jobs=0", wanted="a number of jobs, or -1 for one a core", do="correct jobs")
+    folder = Path(folder)
     question = Question(task, data, tuple(cells), seeds, budget, first_seed)
     dataset = None
     if task is not None and data is not None:

@@ -10,10 +10,11 @@ from typing import Any
 from tidegate.cells.description import DESCRIPTIONS
 from tidegate.compare import COMPARISON, FORMAT
 from tidegate.errors import RunError
+from tidegate.files import write_whole
 from tidegate.report import charts
 from tidegate.report.charts import Chart
 from tidegate.report.drawing import draw_cell
-from tidegate.report.page import render, write_whole
+from tidegate.report.page import render
 
 MARKS = {"confirmed": "✓ confirmed", "contradicted": "✗ contradicted", "not measured": "– not measured"}
 COUNTS = ("gates", "macs_per_step", "parameters", "training_speed")
@@ -31,7 +32,7 @@ def write_comparison(comparison: dict[str, Any], folder: Path) -> Path:
         chart.id: {"data": chart.data, "layout": chart.layout} for s in sections for chart in s["charts"] if chart.data
     }
     table = markdown(comparison)
-    write_whole(folder / "comparison.md", table)
+    write_whole(folder / "comparison.md", table, parents=True)
     html = render(
         "comparison.html.j2",
         title=f"Which cell for {comparison['data']}?" if comparison["data"] else "RNN, LSTM and GRU, measured",

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from tidegate.errors import RunError
+from tidegate.files import write_whole
 from tidegate.report import figures
 from tidegate.report.figures import Picture
-from tidegate.report.page import render, write_whole
+from tidegate.report.page import render
 from tidegate.tasks.run import Run
 
 
@@ -23,7 +24,7 @@ def write_report(runs: Sequence[Run], page: Path) -> Path:
     """
     sections = [_section(run) for run in runs]
     title = " · ".join(section["title"] for section in sections)
-    return write_whole(page, render("run.html.j2", title=title, sections=sections))
+    return write_whole(page, render("run.html.j2", title=title, sections=sections), parents=True)
 
 
 def summary(run: Run) -> str:

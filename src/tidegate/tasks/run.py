@@ -10,7 +10,6 @@ metrics.json   what it scores on the training and the test data
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,10 @@ import numpy as np
 
 from tidegate.data import BUILT_IN, Dataset, read_dataset, read_sequences, with_test
 from tidegate.errors import ConfigError, RunError
+from tidegate.files import write_whole
 from tidegate.tasks.base import SequenceEstimator
 from tidegate.tasks.load import TASKS, load
+from tidegate.training import is_first_process
 
 FORMAT = 1
 SETTINGS, METRICS = "run.json", "metrics.json"
@@ -178,16 +179,9 @@ def task_of(name: str) -> type[SequenceEstimator]:
     return TASKS[name]
 
 
-def is_first_process() -> bool:
-    """Whether this process writes and speaks for all that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def write_json(path: Path, content: Any) -> None:
     """Write JSON, whole or not at all."""
-    writing = path.with_name(f".{path.name}.writing")
-    writing.write_text(json.dumps(content, indent=2, default=_plain) + "\n")
-    writing.replace(path)
+    write_whole(path, json.dumps(content, indent=2, default=_plain) + "\n")
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ import lightning
 import torch
 from lightning import Trainer
 
+from tidegate.files import write_whole
 from tidegate.training.module import RecurrentModule
 
 
@@ -144,9 +145,7 @@ def write_history(path: Path, history: list[dict[str, float]]) -> None:
     writer = csv.DictWriter(text, list(history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
-    writing = path.with_name(f".{path.name}.writing")
-    writing.write_text(text.getvalue())
-    writing.replace(path)
+    write_whole(path, text.getvalue())
 
 
 class Progress(lightning.Callback):

@@ -69,7 +69,8 @@ def fit(
     callbacks: list[lightning.Callback] = [keep]
     checkpoints = folder / "checkpoints" if folder else None
     if checkpoints is not None:
-        checkpoints.mkdir(parents=True, exist_ok=True)
+        if is_first_process():
+            checkpoints.mkdir(parents=True, exist_ok=True)
         last = checkpoints / "last.ckpt"
         checkpoint = last if resume and last.exists() else None
     callbacks.append(Checkpoints(checkpoints, folder / "history.csv" if folder else None, keep))
@@ -80,7 +81,7 @@ def fit(
     module = RecurrentModule(learner, plan, settings)
     done = step_of(checkpoint) if checkpoint else 0
     data.step = done
-    with _quiet(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with _quiet(), _own_process_group(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         trainer = lightning.Trainer(
             max_epochs=-(-(plan.steps - done // plan.per_check * plan.per_check) // plan.per_check),
             gradient_clip_val=settings.clip,
@@ -107,6 +108,11 @@ def fit(
     return Fitted(keep.history, keep.best, keep.seconds, trainer.is_global_zero)
 
 
+def is_first_process() -> bool:
+    """Whether this process writes and speaks for all that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def step_of(checkpoint: Path) -> int:
     """How many steps a checkpoint has behind it."""
     return _load(checkpoint)[RecurrentData.__qualname__]["step"]
@@ -130,6 +136,17 @@ def _processes() -> dict:
         return {"accelerator": "auto", "devices": 1}
     local = int(os.environ.get("LOCAL_WORLD_SIZE", str(world)))
     return {"accelerator": "auto", "devices": local, "num_nodes": world // local, "strategy": "ddp"}
+
+
+@contextmanager
+def _own_process_group() -> Iterator[None]:
+    """Take down the process group that Lightning set up: at the end of a program its threads may abort it."""
+    theirs = torch.distributed.is_available() and torch.distributed.is_initialized()
+    try:
+        yield
+    finally:
+        if not theirs and torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
 
 
 @contextmanager
