@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.compare.verdict import Contestant
+from tidegate.compare.verdict import REPEAT, Contestant
 from tidegate.data import Dataset, Sequences
 
 FEATURES = 5000
@@ -46,18 +46,22 @@ def _of_labels(dataset: Dataset) -> dict[str, Contestant]:
 
 
 def _of_steps(dataset: Dataset) -> dict[str, Contestant]:
-    """The mean target, the target of the step before, and a linear model of each step's input."""
+    """The mean target, the target of the step before, and a linear model of each step's input.
+
+    Before the first step there is none: the mean of the first targets in training stands for it.
+    """
     from sklearn.linear_model import LinearRegression
 
     train, test = dataset.train, dataset.test
     assert test is not None and train.y is not None and test.y is not None
     real = [np.arange(part.x.shape[1]) < part.lengths[:, None] for part in (train, test)]
     mean = train.y[real[0]].mean(axis=0, dtype=np.float64)
-    before = np.concatenate([np.broadcast_to(mean, (len(test), 1, len(mean))), test.y[:, :-1]], axis=1)
+    first = np.broadcast_to(train.y[:, :1].mean(axis=0), test.y[:, :1].shape)
+    before = np.concatenate([first, test.y[:, :-1]], axis=1)
     linear = LinearRegression().fit(train.x[real[0]], train.y[real[0]])
     said: dict[str, Any] = {
         "mean": np.broadcast_to(mean, test.y.shape),
-        "repeat the last": before,
+        REPEAT: before,
         "linear model": linear.predict(test.x.reshape(-1, test.x.shape[2])).reshape(test.y.shape),
     }
     errors = {name: np.square(values - test.y).mean(axis=2) for name, values in said.items()}

@@ -23,7 +23,7 @@ from tidegate.compare.work import Work
 from tidegate.data import BUILT_IN, Dataset, read_dataset, with_test
 from tidegate.errors import ConfigError, DataError, RunError
 from tidegate.layers import INITIALIZATIONS, layer_of
-from tidegate.probes import cost, gradient_flow, machine, speed, trace_gates
+from tidegate.probes import cost, gradient_flow, machine, speed
 from tidegate.tasks.run import check_free, start_folder, task_of, write_json
 
 FORMAT = 1
@@ -404,12 +404,12 @@ class Experiment:
                     torch.manual_seed(seed)
                     layer = layer_of(cell)(PROBED["input_size"], PROBED["hidden_size"])
                     x = torch.randn(PROBED["seq_len"], PROBED["input_size"])
-                flow, traces = gradient_flow(layer, x, PROBED["seq_len"]), trace_gates(layer, x)
+                flow = gradient_flow(layer, x, PROBED["seq_len"])
                 inside[cell].append(
                     {
                         "gradients": {"untrained": [float(f"{norm:.4g}") for norm in flow.norms]},
                         "half_life": {"untrained": half_life(flow)},
-                        "residual": residual(layer, x, traces),
+                        "residual": residual(layer, x),
                     }
                 )
         return inside

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def look_inside(model: SequenceEstimator, dataset: Dataset) -> dict[str, Any]:
         "gradients": {name: [float(f"{norm:.4g}") for norm in flow.norms] for name, flow in flows.items()},
         "half_life": {name: half_life(flow) for name, flow in flows.items()},
         "saturated": saturation(traces),
-        "residual": residual(network.rnn, x, traces),
+        "residual": residual(network.rnn, x),
         "traces": {
             name: np.round(trace[:MOST_STEPS, :MOST_FEATURES].numpy().T, 3).tolist()
             for name, trace in {"x": x, **traces}.items()
@@ -153,10 +154,15 @@ def half_life(flow: GradientFlow) -> float:
 
 
 @torch.no_grad()
-def residual(layer: nn.RNNBase, x: Tensor, traces: dict[str, Tensor]) -> float:
-    """The largest distance between a layer's output over x [T, I] and what its core operation makes of the gates."""
+def residual(layer: nn.RNNBase, x: Tensor) -> float:
+    """The largest distance between a layer's output over x [T, I] and what its core operation makes of its gates.
+
+    In double precision: in single precision, a trained network may amplify rounding from step to step.
+    """
+    layer, x = copy.deepcopy(layer).double(), x.double()
+    traces = trace_gates(layer, x)
     h = traces["h"]
-    before = {name: torch.cat([torch.zeros(1, h.shape[1]), traces[name][:-1]]) for name in ("h", "c") if name in traces}
+    before = {name: torch.cat([h.new_zeros(1, h.shape[1]), traces[name][:-1]]) for name in ("h", "c") if name in traces}
     if layer.mode == "LSTM":
         h = traces["o"] * (traces["f"] * before["c"] + traces["i"] * traces["g"]).tanh()
     elif layer.mode == "GRU":

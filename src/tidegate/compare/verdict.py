@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 CONFIDENCE = 0.95
+REPEAT = "repeat the last"
+"""The baseline that is shown the target of the step before, as no cell is."""
 COST_ORDER = ("rnn", "gru", "lstm")
 
 
@@ -103,11 +105,12 @@ def decide(
     rival = max(baselines.values(), key=lambda c: c.merits.mean())
     over_rival = difference(best, rival)
     if over_rival.value <= over_rival.margin:
+        where = "Where the target of the step before is known, you" if rival.name == REPEAT else "You"
         return {
             "cell": None,
             "sentence": f"No cell beats the baseline “{rival.name}” ({_score(rival)}) by more than the uncertainty: "
             f"the best is {_named(best)}, a difference of {_by(over_rival, best)}. "
-            "You do not need a recurrent network here.",
+            f"{where} do not need a recurrent network here.",
         }
     even = [best, *(c for c in ranked[1:] if not difference(best, c).stands)]
     beats = f"the best baseline, “{rival.name}” ({_score(rival)})."
