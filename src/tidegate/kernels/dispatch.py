@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from tidegate.errors import BackendError
-from tidegate.kernels import cpu, reference, torch_nn
+from tidegate.kernels import cpu, ops, reference, torch_nn  # noqa: F401  ops registers the operators
 
 State = tuple[Tensor, ...]
 Run = Callable[[nn.RNNBase, Tensor, State, "Tensor | None"], tuple[Tensor, State]]
@@ -102,6 +102,11 @@ def use_backend(name: str) -> Iterator[None]:
 def wanted_backend() -> str:
     """The name asked for by `use_backend` or TIDEGATE_BACKEND, else `auto`."""
     return _wanted.get() or os.environ.get("TIDEGATE_BACKEND") or "auto"
+
+
+# A compiled graph is made for one choice. torch.compiler.assume_constant_result does this, but imports the compiler.
+wanted_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
+is_transformed._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def choose(request: Request, wanted: str | None = None) -> Backend:

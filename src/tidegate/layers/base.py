@@ -95,14 +95,17 @@ class RecurrentLayer(nn.RNNBase):
                 wanted=f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.size(-1)}",
                 do="check the last axis, and batch_first",
             )
-        if x.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
+        if x.dtype != weight.dtype:
+            if torch._C._is_any_autocast_enabled() and x.device.type == "cpu":
+                # Lower precision gains nothing in these kernels: autocast leaves the layer in that of its weights.
+                return self._run(x.to(weight.dtype), tuple(s.to(weight.dtype) for s in state), lengths)
             raise ShapeError(
                 got=f"input of {x.dtype}",
                 wanted=f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
                 f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})",
                 do="convert one of the two",
             )
-        if lengths is not None and int(lengths.min()) == x.shape[0]:
+        if lengths is not None and not torch.compiler.is_compiling() and int(lengths.min()) == x.shape[0]:
             lengths = None
         return choose(Request.of(self, x, lengths)).run(self, x, state, lengths)
 
@@ -153,7 +156,9 @@ def check_lengths(lengths: Tensor | list[int] | None, T: int, B: int) -> Tensor 
         )
     if B == 0:
         return None
-    lengths = lengths.to(torch.int64)
+    lengths = lengths.to(torch.int64).contiguous()
+    if torch.compiler.is_compiling():
+        return lengths  # a graph cannot look at values
     low, high = int(lengths.min()), int(lengths.max())
     if low < 0 or high > T:
         raise ShapeError(

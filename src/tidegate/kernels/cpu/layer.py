@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from tidegate.kernels.reference import recur
+from tidegate.kernels.stack import Direction, without_padding
 
 try:
     from tidegate.kernels.cpu import _cpu
@@ -21,19 +24,23 @@ else:
 State = tuple[Tensor, ...]
 Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh of each direction
 
-CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
+MODES = ("RNN_TANH", "RNN_RELU", "LSTM", "GRU")
+CELLS = {mode: cell for cell, mode in enumerate(MODES)}
 
 
 def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> tuple[Tensor, ...]:
     """x [T, B, I] and a state of [D, B, H] tensors to the output [T, B, D*H] and the final state."""
     cell = CELLS[mode]
     h0, c0 = state if len(state) == 2 else (state[0], None)
-    if torch.is_grad_enabled() and (
-        x.requires_grad or any(t is not None and t.requires_grad for t in (h0, c0, *weights))
-    ):
+    wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h0, c0, *weights))
+    if torch.compiler.is_compiling():
+        there = [weight for weight in weights if weight is not None]
+        out, hn, cn, _ = torch.ops.tidegate.rnn_layer(cell, x, h0, c0, there, lengths, wanted)
+    elif wanted:
         return Layer.apply(cell, lengths, x, h0, c0, *weights)
-    out, hn, cn, _ = forward(cell, x, h0, c0, weights, lengths)
-    return (out, hn) if cn is None else (out, hn, cn)
+    else:
+        out, hn, cn, _ = forward(cell, x, h0, c0, weights, lengths)
+    return (out, hn) if c0 is None else (out, hn, cn)
 
 
 class Layer(torch.autograd.Function):
@@ -50,14 +57,55 @@ class Layer(torch.autograd.Function):
         return (out, hn) if cn is None else (out, hn, cn)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, d_out: Tensor | None, d_hn: Tensor | None, d_cn: Tensor | None = None) -> tuple:
         lengths, x, h0, c0, out, saved, *weights = ctx.saved_tensors
+        # create_graph: the gradient is to be differentiated again, which needs operators that autograd sees into.
+        differentiate = differentiable_backward if torch.is_grad_enabled() else backward
+        needed = ctx.needs_input_grad[2:]
         return (
             None,
             None,
-            *backward(ctx.cell, x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, ctx.needs_input_grad[2:]),
+            *differentiate(ctx.cell, x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, needed),
         )
+
+
+def differentiable_backward(
+    cell: int,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Weights,
+    lengths: Tensor | None,
+    out: Tensor,
+    saved: Tensor | None,
+    d_out: Tensor | None,
+    d_hn: Tensor | None,
+    d_cn: Tensor | None,
+    needed: Sequence[bool],
+) -> list[Tensor | None]:
+    """What `backward` returns, with derivatives of its own: through the equations, step by step."""
+    inputs = [x, h0, c0, *weights]
+    outputs = reference_layer(MODES[cell], x, (h0,) if c0 is None else (h0, c0), weights, lengths)
+    pairs = [(o, d) for o, d in zip(outputs, (d_out, d_hn, d_cn), strict=False) if d is not None]
+    wanted = [tensor for tensor, need in zip(inputs, needed, strict=True) if need and tensor is not None]
+    found = iter(
+        torch.autograd.grad([o for o, _ in pairs], wanted, [d for _, d in pairs], create_graph=True, allow_unused=True)
+    )
+    return [next(found) if need and tensor is not None else None for tensor, need in zip(inputs, needed, strict=True)]
+
+
+def reference_layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> tuple[Tensor, ...]:
+    """What `layer` returns, by the equations."""
+    x = without_padding(x, lengths)
+    outputs, finals = [], []
+    for d in range(len(weights) // 4):
+        w_ih, w_hh, b_ih, b_hh = weights[4 * d : 4 * d + 4]
+        assert w_ih is not None and w_hh is not None
+        direction = Direction(w_ih, w_hh, b_ih, b_hh, None)
+        output, final = recur(mode, direction, x, tuple(s[d] for s in state), lengths, d == 1)
+        outputs.append(output)
+        finals.append(final)
+    return torch.cat(outputs, dim=-1), *(torch.stack(parts) for parts in zip(*finals, strict=True))
 
 
 def at(tensor: Tensor | None) -> int:
@@ -77,8 +125,9 @@ def forward(
     weights: Weights,
     lengths: Tensor | None,
     save: bool = False,
+    whole: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """The output, the final state, and what backward needs."""
+    """The output, the final state, and what backward needs; with `whole`, kept as if there were no lengths."""
     T, B, I = x.shape
     D, _, H = h0.shape
     x, h0 = rows(x), h0.contiguous()
@@ -87,8 +136,10 @@ def forward(
     hn = torch.empty_like(h0)
     cn = None if c0 is None else torch.empty_like(c0)
     precise = x.dtype == torch.float64
-    size, number = saved_bytes(cell, T, B, H, lengths, precise) if save else 0, x.element_size()
+    size, number = saved_bytes(cell, T, B, H, None if whole else lengths, precise) if save else 0, x.element_size()
     saved = _cpu.buffer(D * size) if size else None
+    if whole and lengths is not None and saved is not None:
+        saved.zero_()
     threads = torch.get_num_threads()
     state_bytes = B * H * number
     for d in range(D):
@@ -116,7 +167,7 @@ def backward(
     d_out: Tensor | None,
     d_hn: Tensor | None,
     d_cn: Tensor | None,
-    needed: tuple[bool, ...],
+    needed: Sequence[bool],
 ) -> list[Tensor | None]:
     """The gradients of x, h0, c0 and the weights, each none where it is not needed."""
     T, B, I = x.shape
@@ -127,7 +178,7 @@ def backward(
     d_hn = None if d_hn is None else d_hn.contiguous()
     d_cn = None if d_cn is None else d_cn.contiguous()
     precise, number, threads = x.dtype == torch.float64, x.element_size(), torch.get_num_threads()
-    size = saved_bytes(cell, T, B, H, lengths, precise)
+    size = 0 if saved is None else saved.numel() // D
     state_bytes = B * H * number
     d_x = torch.empty(T, B, I, dtype=x.dtype) if needed[0] else None
     d_h0 = torch.empty_like(h0) if needed[1] else None
