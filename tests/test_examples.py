@@ -2,7 +2,7 @@
 
 import pytest
 
-from examples import curve_gru, demo, mnist_lstm
+from examples import accelerate_yours, curve_gru, demo, mnist_lstm
 
 
 def test_mnist_lstm():
@@ -12,6 +12,11 @@ def test_mnist_lstm():
 def test_curve_gru(tmp_path):
     assert curve_gru.main(steps=10, hidden_size=8, picture=str(tmp_path / "curve.png")) < 10
     assert (tmp_path / "curve.png").stat().st_size > 10_000
+
+
+def test_accelerate_yours(capsys):
+    assert accelerate_yours.main(steps=20) < accelerate_yours.main(steps=1)
+    assert capsys.readouterr().out.startswith("lstm  LSTM  ")
 
 
 def test_demo(tmp_path, capsys, tiny):
@@ -24,6 +29,8 @@ def test_demo(tmp_path, capsys, tiny):
     assert (tmp_path / "demo" / "comparison" / "comparison.json").exists()
 
 
-@pytest.mark.parametrize("example", [curve_gru, demo, mnist_lstm], ids=lambda example: example.__name__)
+@pytest.mark.parametrize(
+    "example", [accelerate_yours, curve_gru, demo, mnist_lstm], ids=lambda example: example.__name__
+)
 def test_it_says_what_it_does(example):
     assert example.__doc__
