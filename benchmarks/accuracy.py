@@ -6,7 +6,7 @@ Errors are shares of the norm of the exact result.
 from __future__ import annotations
 
 from benchmarks.rows import Recorder, chosen, parser, use_threads
-from tidegate.probes.race import Work, errors, tidegate_entry, torch_entry
+from tidegate.probes.race import ENTRIES, Work, errors
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -23,8 +23,6 @@ def main(arguments: list[str] | None = None) -> None:
             line += f"  {result.removeprefix('gradient of ')} {error / found['torch'][result]:.2f}"
         print(f"{line}  (ours / torch.nn's)", flush=True)
 
-
-ENTRIES = {"tidegate": tidegate_entry, "torch": torch_entry}
 
 if __name__ == "__main__":
     main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.peers import INFER_ONLY, PEERS
 from benchmarks.rows import Recorder, chosen, names, parser, times, use_threads
-from tidegate.probes.race import MODES, Work, check, peak_gflops, race, tidegate_entry
+from tidegate.probes.race import MODES, Work, checked_race, peak_gflops, tidegate_entry
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -12,8 +12,9 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--against", type=names, default=["torch"], help=f"of {','.join(PEERS)} (default: torch)")
     options.add_argument("--modes", type=names, default=list(MODES), help="of train,infer (default: both)")
     given = options.parse_args(arguments)
-    if unknown := set(given.against) - set(PEERS):
-        raise SystemExit(f"got --against {', '.join(sorted(unknown))}; wanted some of {', '.join(PEERS)}")
+    for option, among in {"against": PEERS, "modes": MODES}.items():
+        if unknown := set(getattr(given, option)) - set(among):
+            raise SystemExit(f"got --{option} {', '.join(sorted(unknown))}; wanted some of {', '.join(among)}")
 
     threads = use_threads(given.threads)
     recorder, peak = Recorder(given.out), peak_gflops(threads)
@@ -22,11 +23,8 @@ def main(arguments: list[str] | None = None) -> None:
         for mode in given.modes:
             work = Work.of(case, cell, mode)
             peers = [name for name in given.against if mode == "infer" or name not in INFER_ONLY]
-            entries = {"tidegate": tidegate_entry(work), **{name: PEERS[name](work) for name in peers}}
-            exact = work.exact()
-            for name, entry in entries.items():
-                check(name, entry.results(), exact)
-            taken = race(entries, seconds=given.seconds, rounds=given.rounds)
+            makers = {"tidegate": tidegate_entry, **{name: PEERS[name] for name in peers}}
+            taken = checked_race(work, makers, seconds=given.seconds, rounds=given.rounds)
             line = f"{case.name:<12}{cell:<5}{mode:<6}"
             for name, seconds in taken.items():
                 gflops = case.flops(cell, mode) / 1e6 / times(seconds)["ms"]["p50"]

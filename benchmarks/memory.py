@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 from benchmarks.rows import REPOSITORY, Recorder, chosen, parser, use_threads
-from tidegate.probes.race import CASES, Case, Work, tidegate_entry, torch_entry
+from tidegate.probes.race import CASES, ENTRIES, Case, Work
 
 STEPS = 3
-ENTRIES = {"tidegate": tidegate_entry, "torch": torch_entry}
 
 
 def measure(case: Case, cell: str, backend: str) -> float:

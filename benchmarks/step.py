@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.rows import Recorder, parser, times, use_threads
-from tidegate.probes.race import Case, Work, check, race, tidegate_entry, torch_entry
+from tidegate.probes.race import ENTRIES, Case, Work, checked_race
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -12,10 +12,7 @@ def main(arguments: list[str] | None = None) -> None:
     recorder, case = Recorder(given.out), Case("step", 1, 1, 16, 16, 1)
     for cell in given.cells:
         work = Work.of(case, cell, "infer")
-        entries, exact = {"tidegate": tidegate_entry(work), "torch": torch_entry(work)}, work.exact()
-        for name, entry in entries.items():
-            check(name, entry.results(), exact)
-        for name, seconds in race(entries, seconds=given.seconds, rounds=given.rounds).items():
+        for name, seconds in checked_race(work, ENTRIES, seconds=given.seconds, rounds=given.rounds).items():
             row = recorder.add(cell, "step", name, case, **times(seconds))
             print(f"{cell:<5}{name:<10}{1e3 * row['ms']['p50']:.1f} µs", flush=True)
 

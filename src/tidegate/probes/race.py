@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tidegate.errors import BackendError
+from tidegate.errors import BackendError, ConfigError
 from tidegate.kernels import use_backend
 from tidegate.layers import layer_of
 from tidegate.probes.cost import cost
@@ -37,7 +37,7 @@ class Case:
 
     def layer(self, cell: str) -> nn.RNNBase:
         """torch.nn's layer of these sizes."""
-        kinds: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+        kinds: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
         return kinds[cell](self.I, self.H, self.L)
 
     def flops(self, cell: str, mode: str) -> int:
@@ -135,11 +135,14 @@ def tidegate_entry(work: Work) -> Entry:
     return Entry(run, entry.named)
 
 
-def like(layer: nn.RNNBase, kind: type[nn.RNNBase]) -> nn.RNNBase:
-    """A layer of another class with the same sizes and weights."""
+def like(layer: nn.RNNBase, kind: Callable[..., nn.RNNBase]) -> nn.RNNBase:
+    """A layer of a class, with this one's sizes and weights."""
     other = kind(layer.input_size, layer.hidden_size, layer.num_layers)
     other.load_state_dict(layer.state_dict())
     return other
+
+
+ENTRIES: dict[str, Callable[[Work], Entry]] = {"tidegate": tidegate_entry, "torch": torch_entry}
 
 
 def errors(found: Mapping[str, Tensor], exact: Mapping[str, Tensor]) -> dict[str, float]:
@@ -165,6 +168,43 @@ def check(name: str, found: Mapping[str, Tensor], exact: Mapping[str, Tensor]) -
                 wanted=f"at most {TOLERANCE:.0e}",
                 do="correct the implementation before timing it",
             )
+
+
+def beside_torch(cases: Sequence[str], cells: Sequence[str], *, seconds: float) -> Iterator[dict[str, Any]]:
+    """Race our layer against torch.nn's on every case, cell and mode: a row each with the quantiles of both.
+
+    Raises ConfigError for an unknown name, and BackendError where the kernels cannot run or a result is not right.
+    """
+    for name, given, known in (("case", cases, tuple(CASES)), ("cell", cells, CELLS)):
+        for one in given:
+            if one not in known:
+                raise ConfigError(
+                    got=f"the {name} {one!r}", wanted=f"one of {', '.join(known)}", do=f"correct the {name}"
+                )
+    races = [(case, cell, mode) for case in cases for cell in cells for mode in MODES]
+    for case, cell, mode in races:
+        work = Work.of(CASES[case], cell, mode)
+        times = checked_race(work, ENTRIES, seconds=seconds / len(races), rounds=200)
+        yield {
+            "case": case,
+            "cell": cell,
+            "mode": mode,
+            "ms": {name: quantiles(taken) for name, taken in times.items()},
+            "repeats": {name: len(taken) for name, taken in times.items()},
+        }
+
+
+def checked_race(
+    work: Work, makers: Mapping[str, Callable[[Work], Entry]], *, seconds: float, rounds: int
+) -> dict[str, list[float]]:
+    """Check every implementation on this work, and run them in turns; see `race`.
+
+    Raises BackendError where a result is not right.
+    """
+    entries, exact = {name: make(work) for name, make in makers.items()}, work.exact()
+    for name, entry in entries.items():
+        check(name, entry.results(), exact)
+    return race(entries, seconds=seconds, rounds=rounds)
 
 
 def race(entries: Mapping[str, Entry], *, seconds: float, rounds: int) -> dict[str, list[float]]:
