@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from tidegate.cli import compare, draw, evaluate, fit, info, predict, report
+from tidegate.cli import bench, compare, draw, evaluate, fit, info, predict, report
 
 # Wherever typer takes click from, this is click's ClickException.
 UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -25,6 +25,7 @@ for command in (
     compare.compare,
     report.report,
     draw.draw,
+    bench.bench,
     info.info,
 ):
     app.command()(command)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
+
+from tidegate.probes.race import timed
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def speed(layer: nn.RNNBase, seq_len: int, batch_size: int, repeats: int = 20) -
         for _ in range(50):
             _, state = layer(one, state)
 
-    training, streaming = _seconds(train, repeats), _seconds(stream, repeats)
+    training, streaming = ([timed(call) for _ in range(repeats + 3)][3:] for call in (train, stream))
     low, mid, high = np.quantile(training, (0.8, 0.5, 0.2)).tolist()
     layer.zero_grad()
     return Speed(
@@ -74,13 +74,3 @@ def machine() -> dict[str, str | int]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
-
-
-def _seconds(call: Callable[[], None], repeats: int) -> list[float]:
-    times = []
-    for n in range(repeats + 3):
-        start = time.perf_counter()
-        call()
-        if n >= 3:
-            times.append(time.perf_counter() - start)
-    return times

@@ -26,6 +26,7 @@ namespace tidegate {
 #define TIDEGATE_DECLARE(isa) \
   namespace isa {             \
   extern const Engine engine_float, engine_double; \
+  double fma_peak(int threads, int repeats);       \
   }
 TIDEGATE_DECLARE(generic)
 #ifdef TIDEGATE_X86
@@ -99,6 +100,13 @@ NB_MODULE(_cpu, m) {
   });
   m.def("pooled_bytes", &pooled_bytes);
   m.def("release_pool", &release_pool);
+  m.def("fma_peak", [](int threads, int repeats) {
+#ifdef TIDEGATE_X86
+    if (chosen.single == &avx512::engine_float) return avx512::fma_peak(threads, repeats);
+    if (chosen.single == &avx2::engine_float) return avx2::fma_peak(threads, repeats);
+#endif
+    return generic::fma_peak(threads, repeats);
+  });
 
   m.def("vector_bytes", [] { return chosen.single->vector_bytes; });
   m.def("saved_vectors", [](int cell) { return saved_vectors(static_cast<Cell>(cell)); });

@@ -1,0 +1,38 @@
+"""RNN, LSTM and GRU on six workloads, train and infer, beside torch.nn, JAX and ONNX Runtime."""
+
+from __future__ import annotations
+
+from benchmarks.peers import INFER_ONLY, PEERS
+from benchmarks.rows import Recorder, chosen, names, parser, times, use_threads
+from tidegate.probes.race import MODES, Work, checked_race, peak_gflops, tidegate_entry
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parser("kernels", __doc__, rounds=50, seconds=4.0)
+    options.add_argument("--against", type=names, default=["torch"], help=f"of {','.join(PEERS)} (default: torch)")
+    options.add_argument("--modes", type=names, default=list(MODES), help="of train,infer (default: both)")
+    given = options.parse_args(arguments)
+    for option, among in {"against": PEERS, "modes": MODES}.items():
+        if unknown := set(getattr(given, option)) - set(among):
+            raise SystemExit(f"got --{option} {', '.join(sorted(unknown))}; wanted some of {', '.join(among)}")
+
+    threads = use_threads(given.threads)
+    recorder, peak = Recorder(given.out), peak_gflops(threads)
+    print(f"{recorder.birthplace['cpu']}, {threads} threads, peak {peak or 0:.0f} GFLOP/s; median ms, p20-p80")
+    for case, cell in chosen(given):
+        for mode in given.modes:
+            work = Work.of(case, cell, mode)
+            peers = [name for name in given.against if mode == "infer" or name not in INFER_ONLY]
+            makers = {"tidegate": tidegate_entry, **{name: PEERS[name] for name in peers}}
+            taken = checked_race(work, makers, seconds=given.seconds, rounds=given.rounds)
+            line = f"{case.name:<12}{cell:<5}{mode:<6}"
+            for name, seconds in taken.items():
+                gflops = case.flops(cell, mode) / 1e6 / times(seconds)["ms"]["p50"]
+                speed = {"gflops": round(gflops, 1), "peak_gflops": peak and round(peak, 1)}
+                row = recorder.add(cell, mode, name, case, **times(seconds), **speed)
+                line += f"  {name} {row['ms']['p50']:.4g} [{row['ms']['p20']:.4g}-{row['ms']['p80']:.4g}]"
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

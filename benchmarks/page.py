@@ -1,0 +1,361 @@
+"""Write docs/benchmarks.md from the rows in `results/`."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.rows import REPOSITORY, RESULTS, SIZES, Row, read
+from tidegate.probes.race import CASES, CELLS
+
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
+PARTS = ("kernels", "ragged", "step", "memory", "accuracy", "imports", "examples")
+PEERS = ("torch", "jax", "onnxruntime")
+TITLES = {"torch": "torch.nn", "jax": "JAX", "onnxruntime": "ONNX Runtime"}
+AT_PEAK = {  # the workloads whose products are large enough to be bound by arithmetic
+    *((name, cell) for name in ("mnist-row", "charlm", "big") for cell in CELLS),
+    ("mnist-pixel", "lstm"),
+    ("mnist-pixel", "gru"),
+}
+
+Race = dict[str, Row]  # the rows of one race, by backend
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = argparse.ArgumentParser(prog="python -m benchmarks.page", description=__doc__)
+    options.add_argument("--results", type=Path, default=RESULTS)
+    options.add_argument("--out", type=Path, default=PAGE)
+    given = options.parse_args(arguments)
+    given.out.write_text(page(read(given.results)))
+
+
+def page(rows: list[Row]) -> str:
+    """The page of these rows; of a race that was run more than once, the last run counts."""
+    found = Found(rows)
+    sections = [
+        HEAD,
+        birthplaces(rows),
+        goals(found),
+        times(found, "train", "Training: forward and backward, all gradients", ("torch", "jax")),
+        times(found, "infer", "Inference", PEERS),
+        ragged(found),
+        memory(found),
+        accuracy(found),
+        step(found),
+        end_to_end(found),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+COMMANDS = ", ".join(f"`{part}`" for part in PARTS)
+HEAD = f"""# Benchmarks
+
+This page is written by `python -m benchmarks.page` from the rows in `benchmarks/results/`, which are added by
+`python -m benchmarks.PART`, PART one of {COMMANDS}.
+
+Implementations take turns in one process, with the same number of threads, and only after their results on the timed
+inputs agree with float64. Times are medians; a row also has the 20th and 80th percentile. Where ours is slower, the
+line says so."""
+
+
+class Found:
+    """The last run of every race."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self.races: dict[tuple[str, str, str], Race] = {}
+        for row in sorted(rows, key=lambda row: row["when"]):
+            race = self.races.setdefault((row["mode"], row["what"], row.get("case", "")), {})
+            if race and next(iter(race.values()))["when"] != row["when"]:
+                race.clear()
+            race[row["backend"]] = row
+
+    def of(self, mode: str) -> list[tuple[str, str, Race]]:
+        """Case, what and rows of every race of a mode, in the order of the cases."""
+        order = [*CASES, "step", ""]
+        among = [(case, what, race) for (kind, what, case), race in self.races.items() if kind == mode]
+        ranked = [race for race in among if "tidegate" in race[2]]
+        return sorted(ranked, key=lambda race: (order.index(race[0]), [*CELLS, race[1]].index(race[1])))
+
+
+def median(row: Row) -> float:
+    return row["ms"]["p50"]
+
+
+def ratio(race: Race, peers: Iterable[str]) -> float | None:
+    """The time of the fastest of these peers over ours."""
+    theirs = [median(race[peer]) for peer in peers if peer in race]
+    return min(theirs) / median(race["tidegate"]) if theirs else None
+
+
+def mean(values: Iterable[float]) -> float:
+    """The geometric mean."""
+    logs = [math.log(value) for value in values]
+    return math.exp(sum(logs) / len(logs))
+
+
+def fraction(row: Row) -> float | None:
+    """Of the machine's multiply-adds."""
+    return row["gflops"] / row["peak_gflops"] if row.get("peak_gflops") else None
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure beside what it must be and what it should be."""
+
+    what: str
+    must: float
+    aim: float | None
+    value: float | None
+    of: int
+    """How many measurements it sums up."""
+    wanted: int
+    """How many it needs to be told."""
+    where: str = ""
+    form: str = "{:.2f}×"
+    at_most: bool = False
+
+    def line(self) -> str:
+        sign = "≤" if self.at_most else "≥"
+        must, aim = (f"{sign} {self.form.format(v)}" if v is not None else "" for v in (self.must, self.aim))
+        if self.value is None:
+            return f"| {self.what} | {must} | {aim} | | not measured |"
+        reached = self.value <= self.must if self.at_most else self.value >= self.must
+        verdict = "reached" if reached else "**missed**"
+        if self.of < self.wanted:
+            verdict += f" on {self.of} of {self.wanted}"
+        where = f" ({self.where})" if self.where else ""
+        return f"| {self.what} | {must} | {aim} | {self.form.format(self.value)}{where} | {verdict} |"
+
+
+def goals(found: Found) -> str:
+    """All figures that the project has set itself."""
+    train, infer = found.of("train"), found.of("infer")
+    both, every = ("torch", "jax"), len(CASES) * len(CELLS)
+    lines = ["## Goals", "", "| what | must | aim | measured | |", "|---|--:|--:|--:|---|"]
+
+    def worst(races: list[tuple[str, str, Race]], peers: Iterable[str]) -> tuple[float | None, str]:
+        ratios = [(r, f"{case}, {what.upper()}") for case, what, race in races if (r := ratio(race, peers))]
+        return min(ratios, default=(None, ""))
+
+    def average(races: list[tuple[str, str, Race]], peers: Iterable[str]) -> float | None:
+        ratios = [r for _, _, race in races if (r := ratio(race, peers))]
+        return mean(ratios) if ratios else None
+
+    def add(*parts: object, **more: object) -> None:
+        lines.append(Goal(*parts, **more).line())  # type: ignore[arg-type]
+
+    least, where = worst(train, both)
+    add("train, every case, against the best of torch.nn and JAX", 1.1, 1.5, least, len(train), every, where)
+    add("train, geometric mean, against torch.nn", 3.5, 5, average(train, ("torch",)), len(train), every)
+    add("train, geometric mean, against the best peer", 2, 2.5, average(train, both), len(train), every)
+    curve = [race for race in train if race[:2] == ("curve", "gru")]
+    add("train, curve with GRU, against torch.nn", 20, 30, average(curve, ("torch",)), len(curve), 1)
+    add("infer, geometric mean, against the best peer", 1.4, 1.8, average(infer, PEERS), len(infer), every)
+    least, where = worst(infer, PEERS)
+    add("infer, every case, against the best peer", 0.95, None, least, len(infer), every, where)
+
+    bound = [(fraction(race["tidegate"]), case, what) for case, what, race in train if (case, what) in AT_PEAK]
+    known = [(value, f"{case}, {what.upper()}") for value, case, what in bound if value]
+    least, where = min(known, default=(None, ""))
+    add(
+        "train, share of the multiply-add peak, workloads bound by arithmetic",
+        0.6, 0.8, least, len(known), len(AT_PEAK), where, "{:.0%}",
+    )  # fmt: skip
+
+    uneven = found.of("ragged")
+    least, where = worst(uneven, ("torch",))
+    add("ragged, every case, against torch.nn on a PackedSequence", 3, None, least, len(uneven), 12, where)
+    shares = [
+        (median(race["tidegate"]) / median(race["tidegate padded"]), f"{case}, {what.upper()}")
+        for case, what, race in uneven
+        if "tidegate padded" in race
+    ]
+    most, where = max(shares, default=(None, ""))
+    add("ragged, time over our own padded time", 0.65, None, most, len(shares), 12, where, "{:.2f}", at_most=True)
+
+    steps = [(1 / r, what.upper()) for _, what, race in found.of("step") if (r := ratio(race, ("torch",)))]
+    most, where = max(steps, default=(None, ""))
+    add("one step of one sequence, time over torch.nn's", 0.7, None, most, len(steps), 3, where, "{:.2f}", at_most=True)
+
+    wrong = [
+        (value / race["torch"]["error"][name], f"{case}, {what.upper()}, {name}")
+        for case, what, race in found.of("accuracy")
+        for name, value in race["tidegate"]["error"].items()
+        if "torch" in race
+    ]
+    most, where = max(wrong, default=(None, ""))
+    done = len(found.of("accuracy"))
+    add("error over torch.nn's, output and every gradient", 2, None, most, done, every, where, "{:.2f}", at_most=True)
+
+    held = [
+        (race["tidegate"]["mib"] / race["torch"]["mib"], f"{case}, {what.upper()}")
+        for case, what, race in found.of("memory")
+        if race.get("torch", {}).get("mib")
+    ]
+    most, where = max(held, default=(None, ""))
+    add(
+        "peak memory of a training step over torch.nn's", 1, None, most, len(held), every, where, "{:.2f}", at_most=True
+    )
+
+    examples = {what: race for _, what, race in found.of("example")}
+    for what, title, must, aim, length in (
+        ("mnist", "MNIST example, 10 epochs, against the plain script", 1.6, 2, 10),
+        ("curve", "curve example, 5,000 steps, against the plain script", 15, 22, 5000),
+    ):
+        race = examples.get(what, {})
+        value = race["torch"]["seconds"] / race["tidegate"]["seconds"] if "torch" in race else None
+        ours = race.get("tidegate", {})
+        add(title, must, aim, value, ours.get("epochs") or ours.get("steps", 0), length)
+    imports = [median(race["tidegate"]) / 1e3 for _, _, race in found.of("import")]
+    most = max(imports, default=None)
+    add("`import tidegate` beyond `import torch`", 0.15, None, most, 1, 1, "", "{:.3f} s", at_most=True)
+    return "\n".join(lines)
+
+
+def birthplaces(rows: list[Row]) -> str:
+    """Where the rows come from."""
+    if not rows:
+        return "Nothing has been recorded yet."
+    last = {part: row for row in sorted(rows, key=lambda row: row["when"]) for part in [row["mode"]]}
+    lines = {
+        f"{row['cpu']}, {row['cores']} cores, {row['threads']} threads, torch {row['torch']}, commit "
+        f"{row['commit']}{' with changes' if row['dirty'] else ''}, {row['when'][:10]}": None
+        for row in last.values()
+    }
+    peaks = [row["peak_gflops"] for row in rows if row.get("peak_gflops")]
+    peak = (
+        f"The multiply-add peak of a run is measured at its start: {max(peaks):.0f} GFLOP/s at most." if peaks else ""
+    )
+    return "\n".join(["Measured on", "", *(f"- {line}" for line in lines), "", peak]).strip()
+
+
+def number(value: float) -> str:
+    """Three digits that count.
+
+    >>> number(0.12345), number(12.345), number(1234.5)
+    ('0.123', '12.3', '1234')
+    """
+    return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"
+
+
+def table(head: list[str], lines: list[list[str]], left: int = 2) -> list[str]:
+    """A Markdown table whose first columns are text."""
+    rule = ["---"] * left + ["--:"] * (len(head) - left)
+    return [f"| {' | '.join(cells)} |" for cells in [head, rule, *lines]]
+
+
+def sizes(race: Race) -> str:
+    return ", ".join(str(race["tidegate"][size]) for size in SIZES)
+
+
+def labels(races: list[tuple[str, str, Race]]) -> list[list[str]]:
+    """The first two cells of every line; a case is named once."""
+    seen: set[str] = set()
+    cells = []
+    for case, what, race in races:
+        cells.append(["" if case in seen else f"{case} ({sizes(race)})", what.upper()])
+        seen.add(case)
+    return cells
+
+
+CASE = f"case ({', '.join(SIZES)})"
+
+
+def times(found: Found, mode: str, title: str, peers: Iterable[str]) -> str:
+    """Milliseconds of everyone, and ours over the best of the others."""
+    races = found.of(mode)
+    if not races:
+        return ""
+    shown = [peer for peer in peers if any(peer in race for _, _, race in races)]
+    lines = []
+    for label, (_, _, race) in zip(labels(races), races, strict=True):
+        cells = [f"{number(median(race[peer]))} ms" if peer in race else "" for peer in shown]
+        ours, best, share = race["tidegate"], ratio(race, shown), fraction(race["tidegate"])
+        ratio_cell = "" if best is None else f"{best:.2f}×{' **slower**' if best < 1 else ''}"
+        lines.append([*label, *cells, f"{number(median(ours))} ms", ratio_cell, f"{share:.0%}" if share else ""])
+    head = [CASE, "cell", *(TITLES[peer] for peer in shown), "tidegate", "against the best", "of the peak"]
+    return "\n".join([f"## {title}", "", *table(head, lines)])
+
+
+def ragged(found: Found) -> str:
+    races = found.of("ragged")
+    lines = []
+    for label, (_, _, race) in zip(labels(races), races, strict=True):
+        ours, padded, theirs = (race[name] for name in ("tidegate", "tidegate padded", "torch"))
+        faster = median(theirs) / median(ours)
+        lines.append([
+            *label, f"{number(median(theirs))} ms", f"{number(median(padded))} ms", f"{number(median(ours))} ms",
+            f"{faster:.2f}×{' **slower**' if faster < 1 else ''}", f"{median(ours) / median(padded):.2f}",
+        ])  # fmt: skip
+    if not lines:
+        return ""
+    head = [CASE, "cell", "torch.nn, packed", "tidegate, padded", "tidegate, ragged", "faster", "of padded"]
+    about = "Lengths are uniform in 1..T. Packing the batch for torch.nn is not timed."
+    return "\n".join(["## Training on ragged batches", "", about, "", *table(head, lines)])
+
+
+def memory(found: Found) -> str:
+    races = [race for race in found.of("memory") if "torch" in race[2]]
+    lines = [
+        [*label, f"{race['torch']['mib']:.1f} MiB", f"{race['tidegate']['mib']:.1f} MiB"]
+        for label, (_, _, race) in zip(labels(races), races, strict=True)
+    ]
+    if not lines:
+        return ""
+    about = "What the peak of three training steps adds to the layer and its input, in a process of its own."
+    return "\n".join(["## Memory", "", about, "", *table([CASE, "cell", "torch.nn", "tidegate"], lines)])
+
+
+def accuracy(found: Found) -> str:
+    races = [race for race in found.of("accuracy") if "torch" in race[2]]
+    lines = []
+    for label, (_, _, race) in zip(labels(races), races, strict=True):
+        ours, theirs = race["tidegate"]["error"], race["torch"]["error"]
+        far, name = max((ours[name] / theirs[name], name) for name in ours)
+        lines.append([
+            *label, f"{theirs['output']:.1e}", f"{ours['output']:.1e}", f"{far:.2f}", name.removeprefix("gradient of "),
+        ])  # fmt: skip
+    if not lines:
+        return ""
+    about = "Distance from float64 as a share of the norm; then the result where ours is furthest beyond torch.nn's."
+    head = [CASE, "cell", "torch.nn, output", "tidegate, output", "largest ratio", "where"]
+    return "\n".join(["## Accuracy", "", about, "", *table(head, lines)])
+
+
+def step(found: Found) -> str:
+    races = [race for race in found.of("step") if "torch" in race[2]]
+    lines = [
+        [what.upper(), *(f"{1e3 * median(race[name]):.1f} µs" for name in ("torch", "tidegate"))]
+        for _, what, race in races
+    ]
+    if not lines:
+        return ""
+    about = "One step of one sequence, 16 features in and out, in inference mode."
+    return "\n".join(["## Latency", "", about, "", *table(["cell", "torch.nn", "tidegate"], lines, left=1)])
+
+
+def end_to_end(found: Found) -> str:
+    """The examples and the import."""
+    lines = []
+    for _, what, race in found.of("example"):
+        if "torch" not in race:
+            continue
+        ours, theirs = race["tidegate"], race["torch"]
+        length = f"{ours['epochs']} epochs" if "epochs" in ours else f"{ours['steps']} steps"
+        scaled = theirs.get("timed_steps", theirs.get("steps")) != theirs.get("steps")
+        note = f" (scaled from {theirs['timed_steps']} steps)" if scaled else ""
+        lines.append([f"{what}, {length}", f"{theirs['seconds']:.1f} s{note}", f"{ours['seconds']:.1f} s"])
+    text = ["## From start to end", ""]
+    if lines:
+        text += ["The examples beside plain PyTorch scripts, imports included.", ""]
+        text += table(["example", "plain PyTorch", "tidegate"], lines, left=1)
+    for _, what, race in found.of("import"):
+        text += ["", f"`{what}` takes {median(race['tidegate']):.1f} ms after `import torch`."]
+    return "\n".join(text).strip() if len(text) > 2 else ""
+
+
+if __name__ == "__main__":
+    main()

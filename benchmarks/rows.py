@@ -1,0 +1,115 @@
+"""Rows of results: one JSON object a line, each with where and when it was measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tidegate.probes import machine
+from tidegate.probes.race import CASES, CELLS, Case, quantiles
+
+REPOSITORY = Path(__file__).parents[1]
+RESULTS = REPOSITORY / "benchmarks" / "results"
+SIZES = ("T", "B", "I", "H", "L")
+
+Row = dict[str, Any]
+
+
+class Recorder:
+    """Adds rows to a file, all with the birthplace of this run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        found = machine()
+        self.birthplace: Row = {
+            "threads": found["threads"],
+            "cpu": found["cpu"],
+            "cores": found["cores"],
+            "torch": found["torch"],
+            "commit": git("rev-parse", "--short", "HEAD"),
+            # What a recording itself writes does not count.
+            "dirty": bool(git("status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/benchmarks.md")),
+            "load": round(os.getloadavg()[0], 2),
+            "when": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+
+    def add(self, what: str, mode: str, backend: str, case: Case | None = None, **measured: Any) -> Row:
+        """Write one row and return it."""
+        sizes = {} if case is None else {"case": case.name, **{size: getattr(case, size) for size in SIZES}}
+        row = {"what": what, "mode": mode, "backend": backend, **sizes, "dtype": "float32", **measured}
+        row |= self.birthplace
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        return row
+
+
+def times(seconds: list[float]) -> Row:
+    """The part of a row that says how long it took."""
+    return {"ms": quantiles(seconds), "repeats": len(seconds)}
+
+
+def read(folder: Path) -> list[Row]:
+    """All rows of the files in a folder."""
+    return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
+
+
+def git(*arguments: str) -> str | None:
+    """What git says of this checkout; none where there is none."""
+    try:
+        result = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True)
+    except OSError:
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def parser(part: str, about: str | None, **defaults: Any) -> argparse.ArgumentParser:
+    """The options that all parts share; `defaults` are those of rounds and seconds, where a part has them."""
+    options = argparse.ArgumentParser(prog=f"python -m benchmarks.{part}", description=about)
+    options.add_argument("--cases", type=names, default=list(CASES), help=f"of {','.join(CASES)} (default: all)")
+    options.add_argument("--cells", type=names, default=list(CELLS), help="of rnn,lstm,gru (default: all)")
+    options.add_argument("--threads", type=int, help="of every implementation (default: one a core)")
+    options.add_argument("--out", type=Path, default=RESULTS / f"{part}.jsonl", help="rows are added to this file")
+    if "rounds" in defaults:
+        options.add_argument("--rounds", type=int, default=defaults["rounds"], help="at most (default: %(default)s)")
+    if "seconds" in defaults:
+        options.add_argument(
+            "--seconds",
+            type=float,
+            default=defaults["seconds"],
+            help="of rounds for one case, cell and mode, and 3 rounds at least (default: %(default)s)",
+        )
+    return options
+
+
+def names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def chosen(options: argparse.Namespace) -> Iterable[tuple[Case, str]]:
+    """The cases and cells asked for, in the order of the table."""
+    known = {"cases": CASES, "cells": CELLS}
+    for option, among in known.items():
+        if unknown := set(getattr(options, option)) - set(among):
+            raise SystemExit(f"got --{option} {', '.join(sorted(unknown))}; wanted some of {', '.join(among)}")
+    return [(case, cell) for case in CASES.values() if case.name in options.cases for cell in options.cells]
+
+
+def use_threads(count: int | None) -> int:
+    """The same number of threads for everyone, by the cores that this process may use; before a peer is imported."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        count = min(count or len(cores), len(cores))
+        os.sched_setaffinity(0, cores[:count])
+    count = count or os.cpu_count() or 1
+    torch.set_num_threads(count)
+    os.environ["NPROC"] = str(count)  # the size of JAX's pool
+    return count

@@ -1,0 +1,41 @@
+"""tidegate bench"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+HEAD = f"{'case':<13}{'cell':<6}{'mode':<7}{'torch.nn':>10}{'tidegate':>10}   median ms"
+
+
+def bench(
+    cases: Annotated[
+        str, typer.Option(help="Of curve, mnist-row, mnist-pixel, charlm, stream and big, separated by commas.")
+    ] = "curve,mnist-row,stream",
+    cells: Annotated[str, typer.Option(help="Which, separated by commas.")] = "rnn,lstm,gru",
+    seconds: Annotated[float, typer.Option(help="To measure for, in all.")] = 20.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """Time our layers beside torch.nn's on this machine, after checking that both are right."""
+    from tidegate.probes import machine
+    from tidegate.probes.race import beside_torch
+
+    found: list[dict[str, Any]] = []
+    for row in beside_torch(_names(cases), _names(cells), seconds=seconds):
+        if not as_json:
+            typer.echo(_line(row) if found else f"{HEAD}\n{_line(row)}")
+        found.append(row)
+    if as_json:
+        typer.echo(json.dumps({"machine": machine(), "rows": found}))
+
+
+def _line(row: dict[str, Any]) -> str:
+    theirs, ours = row["ms"]["torch"]["p50"], row["ms"]["tidegate"]["p50"]
+    ratio = f"{theirs / ours:.2f}×{'  slower' if ours > theirs else ''}"
+    return f"{row['case']:<13}{row['cell']:<6}{row['mode']:<7}{theirs:>10.4g}{ours:>10.4g}   {ratio}"
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

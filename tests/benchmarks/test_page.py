@@ -1,0 +1,65 @@
+"""The page says what the rows say."""
+
+from benchmarks.page import PAGE, page
+from benchmarks.rows import RESULTS, read
+
+BIRTHPLACE = {
+    "T": 1000, "B": 1, "I": 1, "H": 128, "L": 1, "dtype": "float32", "threads": 2, "cpu": "a processor", "cores": 2,
+    "torch": "2.13.0", "commit": "1a2b3c4", "dirty": False,
+}  # fmt: skip
+
+
+def row(backend, p50, mode="train", what="gru", when="2026-01-01T00:00:00Z", **more):
+    ms = {"p20": p50, "p50": p50, "p80": p50}
+    case = {"case": "curve", "what": what, "mode": mode, "backend": backend, "ms": ms, "when": when}
+    return BIRTHPLACE | case | more
+
+
+def line_of(text, start):
+    return next(line for line in text.splitlines() if line.startswith(start))
+
+
+def test_the_page_is_written_from_the_results():
+    assert PAGE.read_text() == page(read(RESULTS))
+
+
+def test_a_loss_is_shown():
+    text = page([row("tidegate", 8.0, gflops=50.0, peak_gflops=500.0), row("torch", 90.0), row("jax", 4.0)])
+    assert "| 90.0 ms | 4.00 ms | 8.00 ms | 0.50× **slower** | 10% |" in text
+    worst = "| train, every case, against the best of torch.nn and JAX |"
+    assert "| 0.50× (curve, GRU) | **missed** on 1 of 18 |" in line_of(text, worst)
+
+
+def test_a_goal_that_is_reached_says_so():
+    text = page([row("tidegate", 2.0), row("torch", 90.0)])
+    assert line_of(text, "| train, curve with GRU").endswith("| 45.00× | reached |")
+
+
+def test_only_the_last_run_of_a_race_counts():
+    later = "2026-01-02T00:00:00Z"
+    again = [row("tidegate", 3.0, when=later), row("torch", 30.0, when=later)]
+    text = page([row("tidegate", 2.0), row("torch", 90.0), row("jax", 1.0), *again])
+    assert "| 30.0 ms | 3.00 ms | 10.00× |" in text
+    assert "| JAX |" not in text
+
+
+def test_every_part_has_its_section():
+    error = {"output": 1e-7, "gradient of x": 4e-7}
+    rows = [
+        *(row(name, 1.0, "ragged") for name in ("tidegate", "tidegate padded", "torch")),
+        *(row(name, 0.02, "step", case="step") for name in ("tidegate", "torch")),
+        row("tidegate", 1.0, "memory", mib=3.0),
+        row("torch", 1.0, "memory", mib=2.0),
+        row("tidegate", 1.0, "accuracy", error=error),
+        row("torch", 1.0, "accuracy", error=error | {"gradient of x": 1e-7}),
+        row("tidegate", 9.0, "import", "import tidegate", case=""),
+        row("tidegate", 1.0, "example", "curve", case="", seconds=30.0, steps=5000),
+        row("torch", 1.0, "example", "curve", case="", seconds=600.0, steps=5000, timed_steps=500),
+    ]
+    text = page(rows)
+    for title in ("Training on ragged batches", "Memory", "Accuracy", "Latency", "From start to end"):
+        assert f"## {title}\n" in text
+    assert line_of(text, "| error over").endswith("| 4.00 (curve, GRU, gradient of x) | **missed** on 1 of 18 |")
+    assert line_of(text, "| peak memory").endswith("| 1.50 (curve, GRU) | **missed** on 1 of 18 |")
+    assert line_of(text, "| curve example").endswith("| 20.00× | reached |")
+    assert "600.0 s (scaled from 500 steps)" in text
