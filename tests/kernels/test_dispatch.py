@@ -6,7 +6,7 @@ from tidegate.errors import BackendError
 from tidegate.kernels import BACKENDS, Request, choose, use_backend
 
 CALL = Request(mode="GRU", device="cpu", dtype=torch.float32)
-EMPTY = Request(mode="GRU", device="cpu", dtype=torch.float32, seq_len=0)
+EMPTY = Request(mode="GRU", device="cpu", dtype=torch.float32, no_steps=True)
 
 
 def test_auto_takes_the_first_that_can():
@@ -38,6 +38,6 @@ def test_the_choice_ends_with_its_block():
 
 
 def test_the_environment_names_a_backend(monkeypatch):
-    monkeypatch.setenv("TIDEGATE_BACKEND", "nonsense")
+    monkeypatch.setattr("tidegate.kernels.dispatch._everywhere", "nonsense")
     with pytest.raises(BackendError, match="TIDEGATE_BACKEND"):
         tidegate.GRU(2, 3)(torch.zeros(1, 1, 2))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +21,7 @@ State = tuple[Tensor, ...]
 Run = Callable[[nn.RNNBase, Tensor, State, "Tensor | None"], tuple[Tensor, State]]
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What a backend must know to say whether it can run a call."""
 
     mode: str
@@ -28,8 +29,8 @@ class Request:
     device: str
     dtype: torch.dtype
     proj_size: int = 0
-    batch_size: int = 1
-    seq_len: int = 1
+    empty_batch: bool = False
+    no_steps: bool = False
     ragged: bool = False
     transformed: bool = False
     """Whether torch.func or forward-mode differentiation is at work."""
@@ -37,16 +38,10 @@ class Request:
     @classmethod
     def of(cls, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Request:
         """Describe a call: x [T, B, I], lengths [B] or none."""
-        return cls(
-            mode=module.mode,
-            device=x.device.type,
-            dtype=x.dtype,
-            proj_size=module.proj_size,
-            batch_size=x.shape[1],
-            seq_len=x.shape[0],
-            ragged=lengths is not None,
-            transformed=is_transformed(),
-        )
+        T, B, _ = x.shape
+        device = "cpu" if x.is_cpu else x.device.type
+        ragged, transformed = lengths is not None, is_transformed()
+        return cls(module.mode, device, x.dtype, module.proj_size, B == 0, T == 0, ragged, transformed)
 
 
 def is_transformed() -> bool:
@@ -77,6 +72,7 @@ BACKENDS: dict[str, Backend] = {
     )
 }
 
+_everywhere = os.environ.get("TIDEGATE_BACKEND") or "auto"
 _wanted: ContextVar[str | None] = ContextVar("tidegate_backend", default=None)
 
 
@@ -85,7 +81,7 @@ def use_backend(name: str) -> Iterator[None]:
     """Run every layer inside the block on one backend; `auto` gives the choice back.
 
     Raises BackendError for an unknown name, and each call raises it where that backend cannot run the call.
-    The environment variable TIDEGATE_BACKEND does the same for a whole process.
+    The environment variable TIDEGATE_BACKEND, read at import, does the same for a whole process.
 
     >>> import tidegate
     >>> with tidegate.use_backend("reference"):
@@ -101,7 +97,7 @@ def use_backend(name: str) -> Iterator[None]:
 
 def wanted_backend() -> str:
     """The name asked for by `use_backend` or TIDEGATE_BACKEND, else `auto`."""
-    return _wanted.get() or os.environ.get("TIDEGATE_BACKEND") or "auto"
+    return _wanted.get() or _everywhere
 
 
 # A compiled graph is made for one choice. torch.compiler.assume_constant_result does this, but imports the compiler.
@@ -111,7 +107,11 @@ is_transformed._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 def choose(request: Request, wanted: str | None = None) -> Backend:
     """Return the backend for this call; raise BackendError when a named one cannot run it."""
-    wanted = wanted or wanted_backend()
+    return _choose(request, wanted or wanted_backend())
+
+
+@lru_cache(maxsize=1024)
+def _choose(request: Request, wanted: str) -> Backend:
     _known(wanted)
     if wanted == "auto":
         return next(backend for backend in BACKENDS.values() if backend.why_not(request) is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -36,13 +37,28 @@ def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
 Recur = Callable[[Direction, Tensor, State, "Tensor | None", bool], tuple[Tensor, State]]
 
 
+def parameter_of(module: nn.Module, name: str) -> Tensor:
+    """A weight by attribute, so that parametrizations and functional_call are seen.
+
+    What is a plain parameter is found at once: nn.Module's own lookup is slow beside one small step.
+    """
+    parameters = module._parameters
+    found = parameters[name] if name in parameters else getattr(module, name)
+    assert found is not None
+    return found
+
+
 def direction_of(module: nn.RNNBase, layer: int, reverse: bool) -> Direction:
-    """Read the weights by attribute, so that parametrizations and functional_call are seen."""
+    """The weights of one direction of one layer."""
+    names = _names(layer, reverse, module.bias, module.proj_size > 0)
+    return Direction(*[None if name is None else parameter_of(module, name) for name in names])  # type: ignore[arg-type]
+
+
+@lru_cache
+def _names(layer: int, reverse: bool, bias: bool, projected: bool) -> tuple[str | None, ...]:
     suffix = f"_l{layer}{'_reverse' if reverse else ''}"
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-    w_ih, w_hh, *others = (getattr(module, name + suffix, None) for name in names)
-    assert w_ih is not None and w_hh is not None
-    return Direction(w_ih, w_hh, *others)
+    there = {"weight_ih": True, "weight_hh": True, "bias_ih": bias, "bias_hh": bias, "weight_hr": projected}
+    return tuple(name + suffix if is_there else None for name, is_there in there.items())
 
 
 def run_stack(

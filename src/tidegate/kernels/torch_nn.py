@@ -17,7 +17,7 @@ State = tuple[Tensor, ...]
 
 
 def why_not(request: Request) -> str | None:
-    if request.seq_len == 0:
+    if request.no_steps:
         return "torch.nn has no result for a sequence of no steps"
     if request.transformed:
         return "its operators have no rule for torch.func transforms and forward-mode derivatives"

@@ -28,7 +28,7 @@ def why_not(request: Request) -> str | None:
         return f"the kernels compute in float32 and float64, not in {request.dtype}"
     if request.proj_size:
         return "the kernels have no projection (proj_size)"
-    if request.seq_len == 0 or request.batch_size == 0:
+    if request.no_steps or request.empty_batch:
         return "an empty batch has nothing to compute"
     if request.transformed:
         return "torch.func transforms and forward-mode derivatives need operators that they can see into"

@@ -132,7 +132,7 @@ def forward(
     D, _, H = h0.shape
     x, h0 = rows(x), h0.contiguous()
     c0 = None if c0 is None else c0.contiguous()
-    out = torch.empty(T, B, D * H, dtype=x.dtype)
+    out = x.new_empty(T, B, D * H)
     hn = torch.empty_like(h0)
     cn = None if c0 is None else torch.empty_like(c0)
     precise = x.dtype == torch.float64
