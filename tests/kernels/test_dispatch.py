@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -6,7 +10,7 @@ from tidegate.errors import BackendError
 from tidegate.kernels import BACKENDS, Request, choose, use_backend
 
 CALL = Request(mode="GRU", device="cpu", dtype=torch.float32)
-EMPTY = Request(mode="GRU", device="cpu", dtype=torch.float32, no_steps=True)
+EMPTY = Request(mode="GRU", device="cpu", dtype=torch.float32, seq_len=0)
 
 
 def test_auto_takes_the_first_that_can():
@@ -37,7 +41,9 @@ def test_the_choice_ends_with_its_block():
     layer(empty)
 
 
-def test_the_environment_names_a_backend(monkeypatch):
-    monkeypatch.setattr("tidegate.kernels.dispatch._everywhere", "nonsense")
-    with pytest.raises(BackendError, match="TIDEGATE_BACKEND"):
-        tidegate.GRU(2, 3)(torch.zeros(1, 1, 2))
+def test_the_environment_names_a_backend():
+    code = "import torch, tidegate; tidegate.GRU(2, 3)(torch.zeros(1, 1, 2))"
+    environment = os.environ | {"TIDEGATE_BACKEND": "nonsense"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert "got the backend 'nonsense'" in ended.stderr
+    assert "unset TIDEGATE_BACKEND" in ended.stderr

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 
 from tidegate.errors import BackendError
-from tidegate.kernels import cpu, ops, reference, torch_nn  # noqa: F401  ops registers the operators
+from tidegate.kernels import cpu, reference, torch_nn
+from tidegate.kernels.stack import weight_of
 
 State = tuple[Tensor, ...]
 Run = Callable[[nn.RNNBase, Tensor, State, "Tensor | None"], tuple[Tensor, State]]
@@ -29,22 +29,28 @@ class Request(NamedTuple):
     device: str
     dtype: torch.dtype
     proj_size: int = 0
-    empty_batch: bool = False
-    no_steps: bool = False
+    batch_size: int = 1
+    seq_len: int = 1
     ragged: bool = False
     transformed: bool = False
     """Whether torch.func or forward-mode differentiation is at work."""
+    traced: bool = False
+    """Whether torch.jit.trace is recording operators."""
 
     @classmethod
     def of(cls, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Request:
         """Describe a call: x [T, B, I], lengths [B] or none."""
         T, B, _ = x.shape
-        device = "cpu" if x.is_cpu else x.device.type
-        ragged, transformed = lengths is not None, is_transformed()
-        return cls(module.mode, device, x.dtype, module.proj_size, B == 0, T == 0, ragged, transformed)
+        dtype = weight_of(module, module._flat_weights_names[0]).dtype
+        traced = torch._C._get_tracing_state() is not None
+        return cls(
+            module.mode, x.device.type, dtype, module.proj_size, B, T, lengths is not None, is_transformed(), traced
+        )
 
 
 def is_transformed() -> bool:
+    if torch.compiler.is_compiling():
+        return False
     return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
 
 
@@ -72,7 +78,7 @@ BACKENDS: dict[str, Backend] = {
     )
 }
 
-_everywhere = os.environ.get("TIDEGATE_BACKEND") or "auto"
+FROM_ENVIRONMENT = os.environ.get("TIDEGATE_BACKEND") or "auto"
 _wanted: ContextVar[str | None] = ContextVar("tidegate_backend", default=None)
 
 
@@ -81,7 +87,7 @@ def use_backend(name: str) -> Iterator[None]:
     """Run every layer inside the block on one backend; `auto` gives the choice back.
 
     Raises BackendError for an unknown name, and each call raises it where that backend cannot run the call.
-    The environment variable TIDEGATE_BACKEND, read at import, does the same for a whole process.
+    The environment variable TIDEGATE_BACKEND does the same for a whole process.
 
     >>> import tidegate
     >>> with tidegate.use_backend("reference"):
@@ -97,24 +103,22 @@ def use_backend(name: str) -> Iterator[None]:
 
 def wanted_backend() -> str:
     """The name asked for by `use_backend` or TIDEGATE_BACKEND, else `auto`."""
-    return _wanted.get() or _everywhere
+    return _wanted.get() or FROM_ENVIRONMENT
 
 
-# A compiled graph is made for one choice. torch.compiler.assume_constant_result does this, but imports the compiler.
+# What torch.compiler.assume_constant_result sets, which would import the whole compiler: a compiled layer keeps the
+# backend that was wanted while it was compiled.
 wanted_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
-is_transformed._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def choose(request: Request, wanted: str | None = None) -> Backend:
     """Return the backend for this call; raise BackendError when a named one cannot run it."""
-    return _choose(request, wanted or wanted_backend())
-
-
-@lru_cache(maxsize=1024)
-def _choose(request: Request, wanted: str) -> Backend:
-    _known(wanted)
+    wanted = wanted or wanted_backend()
     if wanted == "auto":
-        return next(backend for backend in BACKENDS.values() if backend.why_not(request) is None)
+        for backend in BACKENDS.values():
+            if backend.why_not(request) is None:
+                return backend
+    _known(wanted)
     backend = BACKENDS[wanted]
     if reason := backend.why_not(request):
         raise BackendError(

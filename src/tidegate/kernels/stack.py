@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from tidegate.errors import ShapeError
 
 State = tuple[Tensor, ...]
 
@@ -34,31 +35,34 @@ def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
     return x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(-1), 0)
 
 
+def check_range(lengths: Tensor | None, T: int) -> None:
+    """Refuse lengths that would lead out of the tensors: a compiled graph has not looked at their values."""
+    if lengths is not None and (int(lengths.min()) < 0 or int(lengths.max()) > T):
+        raise ShapeError(
+            got=f"lengths from {int(lengths.min())} to {int(lengths.max())}",
+            wanted=f"0 to {T}, the steps that the input has",
+            do="correct the lengths, or check batch_first",
+        )
+
+
 Recur = Callable[[Direction, Tensor, State, "Tensor | None", bool], tuple[Tensor, State]]
 
 
-def parameter_of(module: nn.Module, name: str) -> Tensor:
-    """A weight by attribute, so that parametrizations and functional_call are seen.
-
-    What is a plain parameter is found at once: nn.Module's own lookup is slow beside one small step.
-    """
-    parameters = module._parameters
-    found = parameters[name] if name in parameters else getattr(module, name)
-    assert found is not None
-    return found
+def weight_of(module: nn.RNNBase, name: str) -> Tensor:
+    """A weight by name: the parameter, or what a hook, a parametrization or the user has put in its place."""
+    parameters = module._parameters  # torch.nn's own look-up comes here too, ten times slower
+    weight = parameters[name] if name in parameters else getattr(module, name)
+    assert weight is not None
+    return weight
 
 
 def direction_of(module: nn.RNNBase, layer: int, reverse: bool) -> Direction:
     """The weights of one direction of one layer."""
-    names = _names(layer, reverse, module.bias, module.proj_size > 0)
-    return Direction(*[None if name is None else parameter_of(module, name) for name in names])  # type: ignore[arg-type]
-
-
-@lru_cache
-def _names(layer: int, reverse: bool, bias: bool, projected: bool) -> tuple[str | None, ...]:
-    suffix = f"_l{layer}{'_reverse' if reverse else ''}"
-    there = {"weight_ih": True, "weight_hh": True, "bias_ih": bias, "bias_hh": bias, "weight_hr": projected}
-    return tuple(name + suffix if is_there else None for name, is_there in there.items())
+    names = module._all_weights[2 * layer + reverse if module.bidirectional else layer]
+    w_ih, w_hh, *others = [weight_of(module, name) for name in names]
+    w_hr = others.pop() if module.proj_size else None
+    b_ih, b_hh = others or (None, None)
+    return Direction(w_ih, w_hh, b_ih, b_hh, w_hr)
 
 
 def run_stack(

@@ -17,10 +17,10 @@ State = tuple[Tensor, ...]
 
 
 def why_not(request: Request) -> str | None:
-    if request.no_steps:
+    if request.seq_len == 0:
         return "torch.nn has no result for a sequence of no steps"
     if request.transformed:
-        return "its operators have no rule for torch.func transforms and forward-mode derivatives"
+        return "torch.nn's operators have no batching rule and no forward-mode derivative"
     return None
 
 

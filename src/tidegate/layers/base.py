@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from tidegate.errors import ConfigError, ShapeError
 from tidegate.kernels.dispatch import Request, choose
-from tidegate.kernels.stack import parameter_of
+from tidegate.kernels.stack import check_range, weight_of
 
 State = tuple[Tensor, ...]
 
@@ -89,17 +89,14 @@ class RecurrentLayer(nn.RNNBase):
         return packed._replace(data=data), self._final_of(final)
 
     def _run(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
-        weight = parameter_of(self, "weight_ih_l0")
+        weight = weight_of(self, self._flat_weights_names[0])
         if x.shape[-1] != self.input_size:
             raise ShapeError(
                 got=f"an input of shape {tuple(x.shape)} (time, batch, features)",
                 wanted=f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.size(-1)}",
                 do="check the last axis, and batch_first",
             )
-        if x.dtype != weight.dtype:
-            if torch._C._is_any_autocast_enabled() and x.device.type == "cpu":
-                # Lower precision gains nothing in these kernels: autocast leaves the layer in that of its weights.
-                return self._run(x.to(weight.dtype), tuple(s.to(weight.dtype) for s in state), lengths)
+        if x.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
             raise ShapeError(
                 got=f"input of {x.dtype}",
                 wanted=f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
@@ -158,13 +155,7 @@ def check_lengths(lengths: Tensor | list[int] | None, T: int, B: int) -> Tensor 
     if B == 0:
         return None
     lengths = lengths.to(torch.int64).contiguous()
-    if torch.compiler.is_compiling():
-        return lengths  # a graph cannot look at values
-    low, high = int(lengths.min()), int(lengths.max())
-    if low < 0 or high > T:
-        raise ShapeError(
-            got=f"lengths from {low} to {high}",
-            wanted=f"0 to {T}, the steps that the input has",
-            do="correct the lengths, or check batch_first",
-        )
+    if torch.compiler.is_compiling():  # the operator checks the values when it runs
+        return lengths
+    check_range(lengths, T)
     return lengths

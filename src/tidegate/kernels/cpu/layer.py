@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from tidegate.kernels.reference import recur
+from tidegate.errors import ShapeError
+from tidegate.kernels import reference
 from tidegate.kernels.stack import Direction, without_padding
 
 try:
-    from tidegate.kernels.cpu import _cpu
+    _cpu: Any = import_module("tidegate.kernels.cpu._cpu")
 except ImportError as error:
-    _cpu = None  # type: ignore[assignment]
+    _cpu = None
     MISSING: str | None = (
         f"the compiled kernels are missing ({error}); install tidegate again where a C++ compiler is found"
     )
@@ -24,23 +26,39 @@ else:
 State = tuple[Tensor, ...]
 Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh of each direction
 
-MODES = ("RNN_TANH", "RNN_RELU", "LSTM", "GRU")
-CELLS = {mode: cell for cell, mode in enumerate(MODES)}
+CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
+
+
+PLAIN = (Tensor, nn.Parameter)
 
 
 def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> tuple[Tensor, ...]:
-    """x [T, B, I] and a state of [D, B, H] tensors to the output [T, B, D*H] and the final state."""
-    cell = CELLS[mode]
+    """x [T, B, I] and a state of [D, B, H] tensors to the output [T, B, D*H] and the final state.
+
+    Where a compiler or a mode watches the operators it is one operator, `tidegate::layer`. Otherwise the kernels are
+    called without PyTorch's dispatcher, which costs more than a short sequence does.
+    """
     h0, c0 = state if len(state) == 2 else (state[0], None)
-    wanted = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in (x, h0, c0, *weights))
-    if torch.compiler.is_compiling():
-        there = [weight for weight in weights if weight is not None]
-        out, hn, cn, _ = torch.ops.tidegate.rnn_layer(cell, x, h0, c0, there, lengths, wanted)
-    elif wanted:
-        return Layer.apply(cell, lengths, x, h0, c0, *weights)
-    else:
-        out, hn, cn, _ = forward(cell, x, h0, c0, weights, lengths)
-    return (out, hn) if c0 is None else (out, hn, cn)
+    save = torch.is_grad_enabled() and (
+        x.requires_grad or h0.requires_grad or any(t is not None and t.requires_grad for t in (c0, *weights))
+    )
+    if is_watched(x, weights[1]):
+        out, hn, cn, _ = torch.ops.tidegate.layer(x, h0, c0, weights, lengths, mode, save)
+        return (out, hn) if c0 is None else (out, hn, cn)
+    if save:
+        return Layer.apply(mode, lengths, x, h0, c0, *weights)
+    out, hn, cn = forward(CELLS[mode], x, h0, c0, weights, lengths)
+    return (out, hn) if cn is None else (out, hn, cn)
+
+
+def is_watched(x: Tensor, weight: Tensor | None) -> bool:
+    """Whether something must see an operator: torch.compile, torch.export, a dispatch mode, a kind of tensor."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or type(x) not in PLAIN
+        or type(weight) not in PLAIN
+    )
 
 
 class Layer(torch.autograd.Function):
@@ -48,64 +66,85 @@ class Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, cell: int, lengths: Tensor | None, x: Tensor, h0: Tensor, c0: Tensor | None, *weights: Tensor | None
+        ctx: Any, mode: str, lengths: Tensor | None, x: Tensor, h0: Tensor, c0: Tensor | None, *weights: Tensor | None
     ) -> tuple[Tensor, ...]:
-        out, hn, cn, saved = forward(cell, x, h0, c0, list(weights), lengths, save=True)
+        T, B, _ = x.shape
+        saved = buffer(mode, h0, T * B if lengths is None else int(lengths.sum()))
+        out, hn, cn = forward(CELLS[mode], x, h0, c0, list(weights), lengths, saved)
         ctx.set_materialize_grads(False)
-        ctx.cell = cell
+        ctx.mode = mode
         ctx.save_for_backward(lengths, x, h0, c0, out, saved, *weights)
         return (out, hn) if cn is None else (out, hn, cn)
 
     @staticmethod
     def backward(ctx: Any, d_out: Tensor | None, d_hn: Tensor | None, d_cn: Tensor | None = None) -> tuple:
         lengths, x, h0, c0, out, saved, *weights = ctx.saved_tensors
-        # create_graph: the gradient is to be differentiated again, which needs operators that autograd sees into.
-        differentiate = differentiable_backward if torch.is_grad_enabled() else backward
         needed = ctx.needs_input_grad[2:]
-        return (
-            None,
-            None,
-            *differentiate(ctx.cell, x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, needed),
-        )
+        if torch.is_grad_enabled():
+            grads = differentiable_backward(ctx.mode, x, h0, c0, weights, lengths, d_out, d_hn, d_cn, needed)
+        else:
+            grads = backward(CELLS[ctx.mode], x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, needed)
+        return (None, None, *grads)
 
 
 def differentiable_backward(
-    cell: int,
+    mode: str,
     x: Tensor,
     h0: Tensor,
     c0: Tensor | None,
     weights: Weights,
     lengths: Tensor | None,
-    out: Tensor,
-    saved: Tensor | None,
     d_out: Tensor | None,
     d_hn: Tensor | None,
     d_cn: Tensor | None,
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
-    """What `backward` returns, with derivatives of its own: through the equations, step by step."""
-    inputs = [x, h0, c0, *weights]
-    outputs = reference_layer(MODES[cell], x, (h0,) if c0 is None else (h0, c0), weights, lengths)
-    pairs = [(o, d) for o, d in zip(outputs, (d_out, d_hn, d_cn), strict=False) if d is not None]
-    wanted = [tensor for tensor, need in zip(inputs, needed, strict=True) if need and tensor is not None]
-    found = iter(
-        torch.autograd.grad([o for o, _ in pairs], wanted, [d for _, d in pairs], create_graph=True, allow_unused=True)
-    )
-    return [next(found) if need and tensor is not None else None for tensor, need in zip(inputs, needed, strict=True)]
-
-
-def reference_layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> tuple[Tensor, ...]:
-    """What `layer` returns, by the equations."""
-    x = without_padding(x, lengths)
-    outputs, finals = [], []
-    for d in range(len(weights) // 4):
-        w_ih, w_hh, b_ih, b_hh = weights[4 * d : 4 * d + 4]
+    """The same gradients through the equations in cells/, which have a derivative themselves (create_graph=True)."""
+    # A view of each input ends the search there: one input may have been computed from another.
+    inputs = [None if t is None else t.view_as(t) for t in (x, h0, c0, *weights)]
+    x_, h0_, c0_, *weights_ = inputs
+    assert x_ is not None and h0_ is not None
+    state = (h0_,) if c0_ is None else (h0_, c0_)
+    x_ = without_padding(x_, lengths)
+    outs, finals = [], []
+    for d in range(h0.shape[0]):
+        w_ih, w_hh, b_ih, b_hh = weights_[4 * d : 4 * d + 4]
         assert w_ih is not None and w_hh is not None
         direction = Direction(w_ih, w_hh, b_ih, b_hh, None)
-        output, final = recur(mode, direction, x, tuple(s[d] for s in state), lengths, d == 1)
-        outputs.append(output)
+        out, final = reference.recur(mode, direction, x_, tuple(s[d] for s in state), lengths, d == 1)
+        outs.append(out)
         finals.append(final)
-    return torch.cat(outputs, dim=-1), *(torch.stack(parts) for parts in zip(*finals, strict=True))
+    results = [torch.cat(outs, dim=-1), *(torch.stack(parts) for parts in zip(*finals, strict=True))]
+    pairs = [(r, g) for r, g in zip(results, (d_out, d_hn, d_cn), strict=False) if g is not None]
+    wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
+    if not pairs or not wanted:
+        return [None] * len(inputs)
+    found = iter(
+        torch.autograd.grad([r for r, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True)
+    )
+    return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
+
+
+GATES = (1, 1, 4, 3)
+
+
+def prepare(cell: int, x: Tensor, H: int, weights: Weights) -> list[Any]:
+    """The weights, contiguous; refused where they were replaced by others that the kernels would read beyond."""
+    G, dtype = GATES[cell] * H, x.dtype
+    shapes = ((G, x.shape[2]), (G, H), (G,), (G,))
+    ready: list[Tensor | None] = []
+    for w, shape in zip(weights, shapes * (len(weights) // 4), strict=True):
+        if w is None:
+            ready.append(w)
+        elif w.shape == shape and w.dtype is dtype and w.is_cpu:
+            ready.append(w.contiguous())
+        else:
+            raise ShapeError(
+                got=f"a weight of shape {tuple(w.shape)}, {w.dtype} on {w.device}",
+                wanted=f"{shape}, {dtype} on cpu, as the input and the sizes of the layer have it",
+                do="replace the weights of the layer by ones of its sizes, all of one dtype",
+            )
+    return ready
 
 
 def at(tensor: Tensor | None) -> int:
@@ -124,35 +163,31 @@ def forward(
     c0: Tensor | None,
     weights: Weights,
     lengths: Tensor | None,
-    save: bool = False,
-    whole: bool = False,
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """The output, the final state, and what backward needs; with `whole`, kept as if there were no lengths."""
+    saved: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The output and the final state; what backward needs goes to `saved`, where it is given."""
     T, B, I = x.shape
     D, _, H = h0.shape
+    weights = prepare(cell, x, H, weights)
     x, h0 = rows(x), h0.contiguous()
     c0 = None if c0 is None else c0.contiguous()
-    out = x.new_empty(T, B, D * H)
-    hn = torch.empty_like(h0)
+    out, hn = x.new_empty(T, B, D * H), torch.empty_like(h0)
     cn = None if c0 is None else torch.empty_like(c0)
-    precise = x.dtype == torch.float64
-    size, number = saved_bytes(cell, T, B, H, None if whole else lengths, precise) if save else 0, x.element_size()
-    saved = _cpu.buffer(D * size) if size else None
-    if whole and lengths is not None and saved is not None:
-        saved.zero_()
-    threads = torch.get_num_threads()
-    state_bytes = B * H * number
+    number = x.element_size()
+    precise, state_bytes = number == 8, B * H * number
+    step, sequence, _ = x.stride()
+    size = 0 if saved is None else saved.numel() // D
     for d in range(D):
-        w_ih, w_hh, b_ih, b_hh = (None if w is None else w.contiguous() for w in weights[4 * d : 4 * d + 4])
+        w_ih, w_hh, b_ih, b_hh = weights[4 * d : 4 * d + 4]
         _cpu.forward(
-            cell, precise, T, B, I, H, at(lengths), d == 1, threads,
-            x.data_ptr(), x.stride(0), x.stride(1), at(w_ih), at(w_hh), at(b_ih), at(b_hh),
+            cell, precise, T, B, I, H, at(lengths), d == 1, torch.get_num_threads(),
+            x.data_ptr(), step, sequence, at(w_ih), at(w_hh), at(b_ih), at(b_hh),
             h0.data_ptr() + d * state_bytes, 0 if c0 is None else c0.data_ptr() + d * state_bytes,
             out.data_ptr() + d * H * number, B * D * H, D * H,
             hn.data_ptr() + d * state_bytes, 0 if cn is None else cn.data_ptr() + d * state_bytes,
             0 if saved is None else saved.data_ptr() + d * size,
         )  # fmt: skip
-    return out, hn, cn, saved
+    return out, hn, cn
 
 
 def backward(
@@ -208,13 +243,19 @@ def backward(
     return [d_x, d_h0, d_c0, *d_weights]
 
 
-def saved_bytes(cell: int, T: int, B: int, H: int, lengths: Tensor | None, precise: bool) -> int:
-    """What one direction keeps for backward: whole vectors of units for every real step."""
-    if not (vectors := SAVED_VECTORS[cell]):
+def buffer(mode: str, h0: Tensor, steps: int) -> Tensor | None:
+    """Memory for what all directions keep for backward over so many real steps of all sequences."""
+    size = saved_bytes(mode, h0, steps)
+    return _cpu.buffer(size) if size else None
+
+
+def saved_bytes(mode: str, h0: Tensor, steps: int) -> int:
+    """Whole vectors of units for every step, by direction."""
+    if not (vectors := SAVED_VECTORS[CELLS[mode]]):
         return 0
-    real = T * B if lengths is None else int(lengths.sum())
-    width = VECTOR_BYTES // (8 if precise else 4)
-    return real * -(-H // width) * vectors * VECTOR_BYTES
+    D, _, H = h0.shape
+    width = VECTOR_BYTES // h0.element_size()
+    return D * steps * ((H + width - 1) // width) * vectors * VECTOR_BYTES
 
 
 VECTOR_BYTES = 0 if _cpu is None else _cpu.vector_bytes()
