@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from tidegate.errors import ConfigError
 
 try:
     from tidegate.kernels.cpu import _cpu
@@ -173,5 +176,15 @@ SAVED_VECTORS = [] if _cpu is None else [_cpu.saved_vectors(cell) for cell in CE
 def choose_isa(name: str) -> None:
     """Run on another instruction set from now on; what one of them has saved, another cannot read."""
     global VECTOR_BYTES
+    if name not in _cpu.choices():
+        raise ConfigError(
+            got=f"the instruction set {name!r}",
+            wanted=f"one that this machine has: {', '.join(_cpu.choices())}",
+            do="set TIDEGATE_ISA to one of them, or not at all",
+        )
     _cpu.choose(name)
     VECTOR_BYTES = _cpu.vector_bytes()
+
+
+if _cpu is not None and (isa := os.environ.get("TIDEGATE_ISA")):
+    choose_isa(isa)
