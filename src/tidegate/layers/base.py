@@ -153,7 +153,7 @@ def check_lengths(lengths: Tensor | list[int] | None, T: int, B: int) -> Tensor 
         )
     if B == 0:
         return None
-    lengths = lengths.to(torch.int64)
+    lengths = lengths.to(torch.int64).contiguous()
     low, high = int(lengths.min()), int(lengths.max())
     if low < 0 or high > T:
         raise ShapeError(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tidegate.errors import ConfigError
+from tidegate.errors import ConfigError, ShapeError
 
 try:
     from tidegate.kernels.cpu import _cpu
@@ -25,11 +25,13 @@ State = tuple[Tensor, ...]
 Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh of each direction
 
 CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
+GATES = (1, 1, 4, 3)
 
 
 def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> tuple[Tensor, ...]:
     """x [T, B, I] and a state of [D, B, H] tensors to the output [T, B, D*H] and the final state."""
     cell = CELLS[mode]
+    check(GATES[cell], x, state, weights, lengths)
     h0, c0 = state if len(state) == 2 else (state[0], None)
     if torch.is_grad_enabled() and (
         x.requires_grad or any(t is not None and t.requires_grad for t in (h0, c0, *weights))
@@ -37,6 +39,28 @@ def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor 
         return Layer.apply(cell, lengths, x, h0, c0, *weights)
     out, hn, cn, _ = forward(cell, x, h0, c0, weights, lengths)
     return (out, hn) if cn is None else (out, hn, cn)
+
+
+def check(gates: int, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> None:
+    """Raise ShapeError for what the kernels would read past its end or as another type."""
+    B, I = x.shape[1:]
+    D, _, H = state[0].shape
+    wanted = [(gates * H, I), (gates * H, H), (gates * H,), (gates * H,)] * D
+    given = [(w, shape) for w, shape in zip(weights, wanted, strict=True) if w is not None]
+    given += [(s, (D, B, H)) for s in state]
+    for tensor, shape in given:
+        if tensor.shape != shape or tensor.dtype != x.dtype or tensor.device != x.device or tensor.is_sparse:
+            raise ShapeError(
+                got=f"a weight or state of shape {tuple(tensor.shape)}, {tensor.dtype} on {tensor.device}",
+                wanted=f"{shape}, {x.dtype} on {x.device}",
+                do="check the layer's parameters and state",
+            )
+    if lengths is not None and (lengths.shape != (B,) or lengths.dtype != torch.int64 or not lengths.is_contiguous()):
+        raise ShapeError(
+            got=f"lengths of shape {tuple(lengths.shape)} and {lengths.dtype}",
+            wanted=f"{B} contiguous int64 numbers",
+            do="pass one length a sequence",
+        )
 
 
 class Layer(torch.autograd.Function):
