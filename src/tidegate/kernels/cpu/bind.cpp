@@ -6,7 +6,6 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -68,7 +67,7 @@ void choose(const std::string& wanted) {
     }
     known += known.empty() ? choice.name : std::string(", ") + choice.name;
   }
-  throw nb::value_error(("got instruction set '" + wanted + "'; wanted one of " + known + "; set TIDEGATE_ISA accordingly or not at all").c_str());
+  throw nb::value_error(known.c_str());
 }
 
 // OpenMP's threads do not survive a fork, and the child would wait for them forever.
@@ -85,8 +84,7 @@ using At = std::uintptr_t;
 using namespace tidegate;
 
 NB_MODULE(_cpu, m) {
-  const char* wanted = std::getenv("TIDEGATE_ISA");
-  choose(wanted ? wanted : "");
+  choose("");
 #if defined(__unix__) || defined(__APPLE__)
   pthread_atfork(nullptr, nullptr, [] { after_fork = true; });
 #endif

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tidegate.errors import ShapeError
+from tidegate.errors import ConfigError, ShapeError
 from tidegate.kernels import reference
 from tidegate.kernels.stack import Direction, without_padding
 
@@ -27,8 +28,7 @@ State = tuple[Tensor, ...]
 Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh of each direction
 
 CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
-
-
+GATES = (1, 1, 4, 3)
 PLAIN = (Tensor, nn.Parameter)
 
 
@@ -123,9 +123,6 @@ def differentiable_backward(
         torch.autograd.grad([r for r, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True)
     )
     return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
-
-
-GATES = (1, 1, 4, 3)
 
 
 def prepare(cell: int, x: Tensor, H: int, weights: Weights) -> list[Any]:
@@ -265,5 +262,15 @@ SAVED_VECTORS = [] if _cpu is None else [_cpu.saved_vectors(cell) for cell in CE
 def choose_isa(name: str) -> None:
     """Run on another instruction set from now on; what one of them has saved, another cannot read."""
     global VECTOR_BYTES
+    if name not in _cpu.choices():
+        raise ConfigError(
+            got=f"the instruction set {name!r}",
+            wanted=f"one that this machine has: {', '.join(_cpu.choices())}",
+            do="set TIDEGATE_ISA to one of them, or not at all",
+        )
     _cpu.choose(name)
     VECTOR_BYTES = _cpu.vector_bytes()
+
+
+if _cpu is not None and (isa := os.environ.get("TIDEGATE_ISA")):
+    choose_isa(isa)

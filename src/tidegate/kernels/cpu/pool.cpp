@@ -8,6 +8,9 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
 
 namespace tidegate {
 namespace {
@@ -21,6 +24,11 @@ struct Block {
 };
 
 std::mutex guard;
+#if defined(__unix__) || defined(__APPLE__)
+// A fork copies the lock as it is: held by a thread that the child does not have, it would never open.
+[[maybe_unused]] const int registered =
+    pthread_atfork([] { guard.lock(); }, [] { guard.unlock(); }, [] { guard.unlock(); });
+#endif
 std::vector<Block>& idle() {  // never destroyed: buffers may come back while the interpreter goes down
   static auto* blocks = new std::vector<Block>;
   return *blocks;
