@@ -60,7 +60,9 @@ class RecurrentModule(lightning.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # Randomness of a step follows from the seed and the step alone: a run can go on from any step.
         step_seed = (self.settings.seed * 1_000_003 + self.data.step) * 1_009 + self.trainer.global_rank
-        torch.manual_seed(step_seed % 2**63)
+        # torch.manual_seed writes down the stack for every kind of device that is not there: longer than a small step.
+        seed = torch.default_generator.manual_seed if self.device.type == "cpu" else torch.manual_seed
+        seed(step_seed % 2**63)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         loss = self.learner.losses(self.network(batch.x, batch.lengths), batch) * batch.weight

@@ -41,25 +41,32 @@ TIDEGATE_INLINE void backward_row(BackwardRow<T> row, Index wide, Index lanes, I
   }
 }
 
-// The sums over k of a[k], a[k] x0[k] and, for two inputs, a[k] x1[k]; x [k][one vector].
+// A running sum with what rounding has taken from it so far (Kahan 1965): thousands of steps end in one bias.
+template <typename T> struct CarefulSum {
+  Vec<T> sum = zero<T>(), lost = zero<T>();
+  TIDEGATE_INLINE void add(Vec<T> value) {
+    const Vec<T> whole = value - lost, next = sum + whole;
+    lost = (next - sum) - whole;
+    sum = next;
+  }
+};
+
+// Adds to sums the sums over k of a[k], a[k] x0[k] and, for two inputs, a[k] x1[k]; x [k][one vector].
 template <typename T, int inputs>
 void add_sums(Index rows, const T* a, const T* x, T* sums) {
-  constexpr int W = width<T>, chains = 4;
-  Vec<T> part[chains][inputs + 1];
-  for (int j = 0; j < chains; ++j)
-    for (int i = 0; i <= inputs; ++i) part[j][i] = zero<T>();
+  constexpr int W = width<T>, chains = 2;
+  CarefulSum<T> part[chains][inputs + 1];
   const auto add = [&](Index k, int j) __attribute__((always_inline)) {
     const Vec<T> value = load(a + k * W);
-    part[j][0] += value;
-    for (int i = 0; i < inputs; ++i) part[j][i + 1] += value * fill(x[k * W + i]);
+    part[j][0].add(value);
+    for (int i = 0; i < inputs; ++i) part[j][i + 1].add(value * fill(x[k * W + i]));
   };
   Index k = 0;
   for (; k + chains <= rows; k += chains)
 #pragma GCC unroll 4
     for (int j = 0; j < chains; ++j) add(k + j, j);
   for (; k < rows; ++k) add(k, 0);
-  for (int i = 0; i <= inputs; ++i)
-    store(sums + i * W, load(sums + i * W) + ((part[0][i] + part[1][i]) + (part[2][i] + part[3][i])));
+  for (int i = 0; i <= inputs; ++i) store(sums + i * W, load(sums + i * W) + (part[0][i].sum + part[1][i].sum));
 }
 
 template <typename T, typename C> void backward(const Call& call) {
@@ -262,8 +269,8 @@ template <typename T, typename C> void backward(const Call& call) {
 
       // d_w += dᵀ @ [x, h_before] and the sums of d, for the units of this thread
       constexpr int R = tile_columns<T>;
-      for (Index k = 0; k < rows; k += 512) {
-        const Index depth = smaller<Index>(512, rows - k);
+      for (Index k = 0; k < rows; k += chain_length) {
+        const Index depth = smaller(chain_length, rows - k);
         const bool overwrite = first_chunk && k == 0;
         for (int side = 0; side < 2; ++side) {
           T* const target = static_cast<T*>(side ? call.d_w_hh : call.d_w_ih);
