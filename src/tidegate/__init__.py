@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from tidegate.kernels.dispatch import use_backend
     from tidegate.layers import GRU, LSTM, RNN
     from tidegate.layers.accelerate import accelerate, explain
-    from tidegate.tasks import SequenceClassifier, SequenceRegressor, load
+    from tidegate.tasks import SequenceClassifier, SequenceRegressor
+    from tidegate.tasks.load import load
 
 __version__ = "0.1.0"
 

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -37,7 +41,9 @@ def test_the_choice_ends_with_its_block():
     layer(empty)
 
 
-def test_the_environment_names_a_backend(monkeypatch):
-    monkeypatch.setenv("TIDEGATE_BACKEND", "nonsense")
-    with pytest.raises(BackendError, match="TIDEGATE_BACKEND"):
-        tidegate.GRU(2, 3)(torch.zeros(1, 1, 2))
+def test_the_environment_names_a_backend():
+    code = "import torch, tidegate; tidegate.GRU(2, 3)(torch.zeros(1, 1, 2))"
+    environment = os.environ | {"TIDEGATE_BACKEND": "nonsense"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert "got the backend 'nonsense'" in ended.stderr
+    assert "unset TIDEGATE_BACKEND" in ended.stderr

@@ -252,3 +252,11 @@ def test_what_does_not_fit_is_refused_in_a_sentence(x, hx, lengths, says):
 def test_an_lstm_wants_both_states():
     with pytest.raises(ShapeError, match=r"\(h0, c0\)"):
         tidegate.LSTM(3, 5)(torch.zeros(7, 2, 3), (torch.zeros(1, 2, 5),))
+
+
+@pytest.mark.parametrize("weight", [torch.zeros(15, 4), torch.zeros(15, 5).double(), torch.zeros(15, 5, device="meta")])
+def test_a_weight_replaced_by_one_that_does_not_fit_is_refused(weight):
+    layer = tidegate.GRU(3, 5)
+    layer.weight_hh_l0 = nn.Parameter(weight)
+    with pytest.raises((ShapeError, RuntimeError)):
+        layer(torch.zeros(7, 2, 3))

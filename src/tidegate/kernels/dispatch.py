@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +15,13 @@ from torch.autograd import forward_ad
 
 from tidegate.errors import BackendError
 from tidegate.kernels import cpu, reference, torch_nn
+from tidegate.kernels.stack import weight_of
 
 State = tuple[Tensor, ...]
 Run = Callable[[nn.RNNBase, Tensor, State, "Tensor | None"], tuple[Tensor, State]]
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What a backend must know to say whether it can run a call."""
 
     mode: str
@@ -39,16 +40,11 @@ class Request:
     @classmethod
     def of(cls, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Request:
         """Describe a call: x [T, B, I], lengths [B] or none."""
+        T, B, _ = x.shape
+        dtype = weight_of(module, module._flat_weights_names[0]).dtype
+        traced = torch._C._get_tracing_state() is not None
         return cls(
-            mode=module.mode,
-            device=x.device.type,
-            dtype=getattr(module, module._flat_weights_names[0]).dtype,
-            proj_size=module.proj_size,
-            batch_size=x.shape[1],
-            seq_len=x.shape[0],
-            ragged=lengths is not None,
-            transformed=is_transformed(),
-            traced=torch._C._get_tracing_state() is not None,
+            module.mode, x.device.type, dtype, module.proj_size, B, T, lengths is not None, is_transformed(), traced
         )
 
 
@@ -82,6 +78,7 @@ BACKENDS: dict[str, Backend] = {
     )
 }
 
+FROM_ENVIRONMENT = os.environ.get("TIDEGATE_BACKEND") or "auto"
 _wanted: ContextVar[str | None] = ContextVar("tidegate_backend", default=None)
 
 
@@ -106,7 +103,7 @@ def use_backend(name: str) -> Iterator[None]:
 
 def wanted_backend() -> str:
     """The name asked for by `use_backend` or TIDEGATE_BACKEND, else `auto`."""
-    return _wanted.get() or os.environ.get("TIDEGATE_BACKEND") or "auto"
+    return _wanted.get() or FROM_ENVIRONMENT
 
 
 # What torch.compiler.assume_constant_result sets, which would import the whole compiler: a compiled layer keeps the
@@ -117,9 +114,11 @@ wanted_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
 def choose(request: Request, wanted: str | None = None) -> Backend:
     """Return the backend for this call; raise BackendError when a named one cannot run it."""
     wanted = wanted or wanted_backend()
-    _known(wanted)
     if wanted == "auto":
-        return next(backend for backend in BACKENDS.values() if backend.why_not(request) is None)
+        for backend in BACKENDS.values():
+            if backend.why_not(request) is None:
+                return backend
+    _known(wanted)
     backend = BACKENDS[wanted]
     if reason := backend.why_not(request):
         raise BackendError(

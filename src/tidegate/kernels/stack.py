@@ -48,13 +48,21 @@ def check_range(lengths: Tensor | None, T: int) -> None:
 Recur = Callable[[Direction, Tensor, State, "Tensor | None", bool], tuple[Tensor, State]]
 
 
+def weight_of(module: nn.RNNBase, name: str) -> Tensor:
+    """A weight by name: the parameter, or what a hook, a parametrization or the user has put in its place."""
+    parameters = module._parameters  # torch.nn's own look-up comes here too, ten times slower
+    weight = parameters[name] if name in parameters else getattr(module, name)
+    assert weight is not None
+    return weight
+
+
 def direction_of(module: nn.RNNBase, layer: int, reverse: bool) -> Direction:
-    """Read the weights by attribute, so that parametrizations and functional_call are seen."""
-    suffix = f"_l{layer}{'_reverse' if reverse else ''}"
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-    w_ih, w_hh, *others = (getattr(module, name + suffix, None) for name in names)
-    assert w_ih is not None and w_hh is not None
-    return Direction(w_ih, w_hh, *others)
+    """The weights of one direction of one layer."""
+    names = module._all_weights[2 * layer + reverse if module.bidirectional else layer]
+    w_ih, w_hh, *others = [weight_of(module, name) for name in names]
+    w_hr = others.pop() if module.proj_size else None
+    b_ih, b_hh = others or (None, None)
+    return Direction(w_ih, w_hh, b_ih, b_hh, w_hr)
 
 
 def run_stack(

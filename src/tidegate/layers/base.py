@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from tidegate.errors import ConfigError, ShapeError
 from tidegate.kernels.dispatch import Request, choose
-from tidegate.kernels.stack import check_range
+from tidegate.kernels.stack import check_range, weight_of
 
 State = tuple[Tensor, ...]
 
@@ -89,7 +89,7 @@ class RecurrentLayer(nn.RNNBase):
         return packed._replace(data=data), self._final_of(final)
 
     def _run(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
-        weight = getattr(self, self._flat_weights_names[0])
+        weight = weight_of(self, self._flat_weights_names[0])
         if x.shape[-1] != self.input_size:
             raise ShapeError(
                 got=f"an input of shape {tuple(x.shape)} (time, batch, features)",

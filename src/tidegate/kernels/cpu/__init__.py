@@ -10,13 +10,14 @@ from torch.nn import functional as F
 
 from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.cpu import ops as ops  # registers the operator
-from tidegate.kernels.stack import direction_of
+from tidegate.kernels.stack import direction_of, weight_of
 
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import Request
 
 State = tuple[Tensor, ...]
 
+DTYPES = (torch.float32, torch.float64)
 WHAT = "tidegate's fused C++ kernels"
 
 
@@ -25,7 +26,7 @@ def why_not(request: Request) -> str | None:
         return f"the tensors are on {request.device}"
     if kernels.MISSING is not None:
         return kernels.MISSING
-    if request.dtype not in (torch.float32, torch.float64):
+    if request.dtype not in DTYPES:
         return f"the kernels compute in float32 and float64, not in {request.dtype}"
     if request.proj_size:
         return "the kernels have no projection (proj_size)"
@@ -40,23 +41,21 @@ def why_not(request: Request) -> str | None:
 
 def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
     """Run x [T, B, I] layer by layer; both directions of a layer are one call."""
-    directions = (False, True) if module.bidirectional else (False,)
-    D, L = len(directions), module.num_layers
+    D, L = 2 if module.bidirectional else 1, module.num_layers
     finals: list[State] = []
-    x, state = in_the_weights_dtype(module, x, state)
+    if torch._C._is_any_autocast_enabled():
+        # A recurrence keeps the precision of its weights over all its steps.
+        dtype = weight_of(module, module._flat_weights_names[0]).dtype
+        x, state = x.to(dtype), tuple(s.to(dtype) for s in state)
     for k in range(L):
         if k > 0 and module.dropout > 0:
             x = F.dropout(x, module.dropout, module.training)
-        weights = [w for reverse in directions for w in direction_of(module, k, reverse)[:4]]
+        weights = [*direction_of(module, k, False)[:4]]
+        if D == 2:
+            weights += direction_of(module, k, True)[:4]
         before = state if L == 1 else tuple(s[k * D : (k + 1) * D] for s in state)
         x, *final = kernels.layer(module.mode, x, before, weights, lengths)
+        if L == 1:
+            return x, tuple(final)
         finals.append(tuple(final))
-    if L == 1:
-        return x, finals[0]
     return x, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
-
-
-def in_the_weights_dtype(module: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, State]:
-    """Autocast hands over other dtypes; a recurrence keeps the precision of its weights over all its steps."""
-    dtype = getattr(module, module._flat_weights_names[0]).dtype
-    return x.to(dtype), tuple(s.to(dtype) for s in state)

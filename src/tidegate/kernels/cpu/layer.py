@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tidegate.errors import ShapeError
 from tidegate.kernels import reference
 from tidegate.kernels.stack import Direction, without_padding
 
 try:
-    from tidegate.kernels.cpu import _cpu
+    _cpu: Any = import_module("tidegate.kernels.cpu._cpu")
 except ImportError as error:
-    _cpu = None  # type: ignore[assignment]
+    _cpu = None
     MISSING: str | None = (
         f"the compiled kernels are missing ({error}); install tidegate again where a C++ compiler is found"
     )
@@ -49,12 +51,13 @@ def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor 
     return (out, hn) if cn is None else (out, hn, cn)
 
 
-def is_watched(*tensors: Tensor | None) -> bool:
+def is_watched(x: Tensor, weight: Tensor | None) -> bool:
     """Whether something must see an operator: torch.compile, torch.export, a dispatch mode, a kind of tensor."""
     return (
         torch.compiler.is_compiling()
         or torch._C._len_torch_dispatch_stack() > 0
-        or any(type(tensor) not in PLAIN for tensor in tensors)
+        or type(x) not in PLAIN
+        or type(weight) not in PLAIN
     )
 
 
@@ -122,6 +125,28 @@ def differentiable_backward(
     return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
 
 
+GATES = (1, 1, 4, 3)
+
+
+def prepare(cell: int, x: Tensor, H: int, weights: Weights) -> list[Any]:
+    """The weights, contiguous; refused where they were replaced by others that the kernels would read beyond."""
+    G, dtype = GATES[cell] * H, x.dtype
+    shapes = ((G, x.shape[2]), (G, H), (G,), (G,))
+    ready: list[Tensor | None] = []
+    for w, shape in zip(weights, shapes * (len(weights) // 4), strict=True):
+        if w is None:
+            ready.append(w)
+        elif w.shape == shape and w.dtype is dtype and w.is_cpu:
+            ready.append(w.contiguous())
+        else:
+            raise ShapeError(
+                got=f"a weight of shape {tuple(w.shape)}, {w.dtype} on {w.device}",
+                wanted=f"{shape}, {dtype} on cpu, as the input and the sizes of the layer have it",
+                do="replace the weights of the layer by ones of its sizes, all of one dtype",
+            )
+    return ready
+
+
 def at(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
 
@@ -143,20 +168,20 @@ def forward(
     """The output and the final state; what backward needs goes to `saved`, where it is given."""
     T, B, I = x.shape
     D, _, H = h0.shape
+    weights = prepare(cell, x, H, weights)
     x, h0 = rows(x), h0.contiguous()
     c0 = None if c0 is None else c0.contiguous()
-    out = torch.empty(T, B, D * H, dtype=x.dtype)
-    hn = torch.empty_like(h0)
+    out, hn = x.new_empty(T, B, D * H), torch.empty_like(h0)
     cn = None if c0 is None else torch.empty_like(c0)
-    precise, number = x.dtype == torch.float64, x.element_size()
+    number = x.element_size()
+    precise, state_bytes = number == 8, B * H * number
+    step, sequence, _ = x.stride()
     size = 0 if saved is None else saved.numel() // D
-    threads = torch.get_num_threads()
-    state_bytes = B * H * number
     for d in range(D):
-        w_ih, w_hh, b_ih, b_hh = (None if w is None else w.contiguous() for w in weights[4 * d : 4 * d + 4])
+        w_ih, w_hh, b_ih, b_hh = weights[4 * d : 4 * d + 4]
         _cpu.forward(
-            cell, precise, T, B, I, H, at(lengths), d == 1, threads,
-            x.data_ptr(), x.stride(0), x.stride(1), at(w_ih), at(w_hh), at(b_ih), at(b_hh),
+            cell, precise, T, B, I, H, at(lengths), d == 1, torch.get_num_threads(),
+            x.data_ptr(), step, sequence, at(w_ih), at(w_hh), at(b_ih), at(b_hh),
             h0.data_ptr() + d * state_bytes, 0 if c0 is None else c0.data_ptr() + d * state_bytes,
             out.data_ptr() + d * H * number, B * D * H, D * H,
             hn.data_ptr() + d * state_bytes, 0 if cn is None else cn.data_ptr() + d * state_bytes,
