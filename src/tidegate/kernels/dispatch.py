@@ -43,9 +43,8 @@ class Request(NamedTuple):
         T, B, _ = x.shape
         dtype = weight_of(module, module._flat_weights_names[0]).dtype
         traced = torch._C._get_tracing_state() is not None
-        return cls(
-            module.mode, x.device.type, dtype, module.proj_size, B, T, lengths is not None, is_transformed(), traced
-        )
+        device = "cpu" if x.is_cpu else x.device.type
+        return cls(module.mode, device, dtype, module.proj_size, B, T, lengths is not None, is_transformed(), traced)
 
 
 def is_transformed() -> bool:

@@ -62,7 +62,9 @@ class RecurrentLayer(nn.RNNBase):
         if batched := input.dim() == 3:
             x = input.transpose(0, 1) if self.batch_first else input
             state = self._state_of(hx, x, batched)
-            output, final = self._run(x, state, check_lengths(lengths, x.shape[0], x.shape[1]))
+            if lengths is not None:
+                lengths = check_lengths(lengths, x.shape[0], x.shape[1])
+            output, final = self._run(x, state, lengths)
             return output.transpose(0, 1) if self.batch_first else output, self._final_of(final)
         if lengths is not None:
             raise ShapeError(
@@ -114,7 +116,7 @@ class RecurrentLayer(nn.RNNBase):
             sizes.append(self.hidden_size)
         layers = self.num_layers * (2 if self.bidirectional else 1)
         if hx is None:
-            return tuple(x.new_zeros(layers, x.shape[1], size) for size in sizes)
+            return tuple([x.new_zeros(layers, x.shape[1], size) for size in sizes])
         given = tuple(hx) if self.mode == "LSTM" else (hx,)
         if len(given) != len(sizes):
             raise ShapeError(
@@ -129,7 +131,7 @@ class RecurrentLayer(nn.RNNBase):
                     f"Expected hidden size {expected}, got {list(state.shape)}",
                     do="pass (layers * directions, batch, hidden), or leave hx out for zeros",
                 )
-            if (state.dtype, state.device) != (x.dtype, x.device) and not torch._C._is_any_autocast_enabled():
+            if (state.dtype != x.dtype or state.device != x.device) and not torch._C._is_any_autocast_enabled():
                 raise ShapeError(
                     got=f"{name} of {state.dtype} on {state.device}",
                     wanted=f"{x.dtype} on {x.device}, as the input",
@@ -141,10 +143,8 @@ class RecurrentLayer(nn.RNNBase):
         return final if self.mode == "LSTM" else final[0]
 
 
-def check_lengths(lengths: Tensor | list[int] | None, T: int, B: int) -> Tensor | None:
+def check_lengths(lengths: Tensor | list[int], T: int, B: int) -> Tensor | None:
     """Return lengths as an int64 tensor on the CPU, checked against a batch of B sequences of T steps."""
-    if lengths is None:
-        return None
     lengths = torch.as_tensor(lengths).cpu()
     if lengths.shape != (B,) or lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise ShapeError(

@@ -130,7 +130,7 @@ def prepare(cell: int, x: Tensor, H: int, weights: Weights) -> list[Any]:
     G, dtype = GATES[cell] * H, x.dtype
     shapes = ((G, x.shape[2]), (G, H), (G,), (G,))
     ready: list[Tensor | None] = []
-    for w, shape in zip(weights, shapes * (len(weights) // 4), strict=True):
+    for w, shape in zip(weights, shapes if len(weights) == 4 else shapes * 2, strict=True):
         if w is None:
             ready.append(w)
         elif w.shape == shape and w.dtype is dtype and w.is_cpu:
