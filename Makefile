@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/installed
 
-.PHONY: install test lint demo clean
+.PHONY: install test lint demo sanitize clean
 
 install: $(STAMP)
 
@@ -25,6 +25,19 @@ lint: install
 
 demo: install
 	$(PY) -m examples.demo
+
+# The kernels of each instruction set over random shapes, under AddressSanitizer and UndefinedBehaviorSanitizer.
+SANITIZED := $(if $(filter x86_64 amd64,$(shell uname -m)),generic avx2 avx512,generic)
+FLAGS_avx2 := -mavx2 -mfma
+FLAGS_avx512 := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
+
+sanitize: $(SANITIZED:%=build/random_shapes_%)
+	for run in $^; do $$run 200 || exit 1; done
+
+build/random_shapes_%: tests/kernels/random_shapes.cpp $(wildcard src/tidegate/kernels/cpu/*pp)
+	mkdir -p build
+	$(CXX) -std=c++17 -O1 -g -fopenmp -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wno-psabi \
+		-Wno-maybe-uninitialized -Wno-uninitialized -DTIDEGATE_ISA=$* $(FLAGS_$*) $< src/tidegate/kernels/cpu/pool.cpp -o $@
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

@@ -8,6 +8,9 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
 
 namespace tidegate {
 namespace {
@@ -21,6 +24,12 @@ struct Block {
 };
 
 std::mutex guard;
+
+#if defined(__unix__) || defined(__APPLE__)
+// A child forked while another thread holds the pool would wait for it forever.
+const int fork_safe = pthread_atfork([] { guard.lock(); }, [] { guard.unlock(); }, [] { guard.unlock(); });
+#endif
+
 std::vector<Block>& idle() {  // never destroyed: buffers may come back while the interpreter goes down
   static auto* blocks = new std::vector<Block>;
   return *blocks;
