@@ -37,7 +37,7 @@ struct Free {
 
 struct Shape {
   Cell cell;
-  Index T, B, I, H;
+  Index T, B, I, H, P;  // P < H: h is projected
   bool bias, reverse, ragged, batch_first;
   int threads;
 };
@@ -48,18 +48,19 @@ Index gates(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 :
 template <typename T> struct Problem {
   Shape shape;
   std::vector<Index> lengths;
-  std::vector<T> x, w_ih, w_hh, b_ih, b_hh, h0, c0;
+  std::vector<T> x, w_ih, w_hh, w_hr, b_ih, b_hh, h0, c0;
 
   explicit Problem(const Shape& s) : shape(s) {
     const Index G = gates(s.cell);
     for (Index b = 0; b < s.B && s.ragged; ++b) lengths.push_back(roll(0, s.T));
     x = noise<T>(s.T * s.B * s.I);
-    w_ih = noise<T>(G * s.H * s.I, 0.5), w_hh = noise<T>(G * s.H * s.H, 0.5 / std::sqrt(double(s.H)));
+    w_ih = noise<T>(G * s.H * s.I, 0.5), w_hh = noise<T>(G * s.H * s.P, 0.5 / std::sqrt(double(s.P)));
+    if (s.P < s.H) w_hr = noise<T>(s.P * s.H, 1 / std::sqrt(double(s.H)));
     if (s.bias) b_ih = noise<T>(G * s.H, 0.5), b_hh = noise<T>(G * s.H, 0.5);
-    h0 = noise<T>(s.B * s.H), c0 = noise<T>(s.B * s.H);
+    h0 = noise<T>(s.B * s.P), c0 = noise<T>(s.B * s.H);
   }
 
-  std::vector<std::vector<T>*> inputs() { return {&x, &w_ih, &w_hh, &b_ih, &b_hh, &h0, &c0}; }
+  std::vector<std::vector<T>*> inputs() { return {&x, &w_ih, &w_hh, &w_hr, &b_ih, &b_hh, &h0, &c0}; }
 
   Rows rows(std::vector<T>& data, Index n) const {
     if (shape.batch_first) return {data.data(), n, shape.T * n};
@@ -70,11 +71,11 @@ template <typename T> struct Problem {
 
   Call call() {
     Call call{};
-    call.cell = shape.cell, call.T = shape.T, call.B = shape.B, call.I = shape.I, call.H = shape.H;
+    call.cell = shape.cell, call.T = shape.T, call.B = shape.B, call.I = shape.I, call.H = shape.H, call.P = shape.P;
     call.lengths = shape.ragged ? lengths.data() : nullptr;
     call.reverse = shape.reverse, call.threads = shape.threads;
     call.x = rows(x, shape.I);
-    call.w_ih = w_ih.data(), call.w_hh = w_hh.data();
+    call.w_ih = w_ih.data(), call.w_hh = w_hh.data(), call.w_hr = w_hr.empty() ? nullptr : w_hr.data();
     if (shape.bias) call.b_ih = b_ih.data(), call.b_hh = b_hh.data();
     call.h0 = h0.data(), call.c0 = c0.data();
     return call;
@@ -87,7 +88,7 @@ template <typename T> struct Result {
 
   explicit Result(const Problem<T>& p) {
     const Shape& s = p.shape;
-    out = unset<T>(s.T * s.B * s.H), hn = unset<T>(s.B * s.H), cn = unset<T>(s.B * s.H);
+    out = unset<T>(s.T * s.B * s.P), hn = unset<T>(s.B * s.P), cn = unset<T>(s.B * s.H);
     Index real = 0;
     for (Index b = 0; b < s.B; ++b) real += p.length(b);
     constexpr Index W = TIDEGATE_ISA::width<T>;
@@ -101,7 +102,7 @@ template <typename T> struct Result {
 template <typename T> Result<T> run(Problem<T>& p, bool save) {
   Result<T> result(p);
   Call call = p.call();
-  call.out = p.rows(result.out, p.shape.H);
+  call.out = p.rows(result.out, p.shape.P);
   call.hn = result.hn.data(), call.cn = result.cn.data();
   call.saved = save ? result.saved.get() : nullptr;
   TIDEGATE_ISA::Engines<T>::forward_any(call);
@@ -112,40 +113,47 @@ template <typename T> Result<T> run(Problem<T>& p, bool save) {
 // The same by the equations, one number after the other.
 Result<double> plainly(Problem<double>& p) {
   const Shape& s = p.shape;
-  const Index H = s.H, G = gates(s.cell);
+  const Index H = s.H, P = s.P, G = gates(s.cell);
   Result<double> result(p);
   result.out.assign(result.out.size(), 0.0);
   result.hn = p.h0;
   result.cn = s.cell == Cell::lstm ? p.c0 : std::vector<double>(p.c0.size(), 0.0);
-  const Rows x = p.rows(p.x, s.I), out = p.rows(result.out, H);
+  const Rows x = p.rows(p.x, s.I), out = p.rows(result.out, P);
   const auto sigmoid = [](double a) { return 1 / (1 + std::exp(-a)); };
   for (Index b = 0; b < s.B; ++b)
     for (Index step = 0; step < p.length(b); ++step) {
       const Index t = s.reverse ? p.length(b) - 1 - step : step;
       const double* const x_t = static_cast<const double*>(x.data) + t * x.step + b * x.sequence;
-      double* const h = result.hn.data() + b * H;
+      double* const h = result.hn.data() + b * P;
       double* const c = result.cn.data() + b * H;
       std::vector<double> from_x(static_cast<std::size_t>(G * H)), from_h(from_x);
       for (Index g = 0; g < G * H; ++g) {
         const std::size_t at = static_cast<std::size_t>(g);
         if (s.bias) from_x[at] = p.b_ih[at], from_h[at] = p.b_hh[at];
         for (Index k = 0; k < s.I; ++k) from_x[at] += p.w_ih[static_cast<std::size_t>(g * s.I + k)] * x_t[k];
-        for (Index k = 0; k < H; ++k) from_h[at] += p.w_hh[static_cast<std::size_t>(g * H + k)] * h[k];
+        for (Index k = 0; k < P; ++k) from_h[at] += p.w_hh[static_cast<std::size_t>(g * P + k)] * h[k];
       }
+      std::vector<double> whole(h, h + P);
+      whole.resize(static_cast<std::size_t>(H));
       for (Index j = 0; j < H; ++j) {
         const auto u = [&](Index gate) { return from_h[static_cast<std::size_t>(gate * H + j)]; };
         const auto a = [&](Index gate) { return from_x[static_cast<std::size_t>(gate * H + j)]; };
         const auto sum = [&](Index gate) { return a(gate) + u(gate); };
-        if (s.cell == Cell::rnn_tanh) h[j] = std::tanh(sum(0));
-        if (s.cell == Cell::rnn_relu) h[j] = std::fmax(sum(0), 0.0);
+        double& h_j = whole[static_cast<std::size_t>(j)];
+        if (s.cell == Cell::rnn_tanh) h_j = std::tanh(sum(0));
+        if (s.cell == Cell::rnn_relu) h_j = std::fmax(sum(0), 0.0);
         if (s.cell == Cell::lstm) {
           c[j] = sigmoid(sum(1)) * c[j] + sigmoid(sum(0)) * std::tanh(sum(2));
-          h[j] = sigmoid(sum(3)) * std::tanh(c[j]);
+          h_j = sigmoid(sum(3)) * std::tanh(c[j]);
         }
         if (s.cell == Cell::gru) {
           const double z = sigmoid(sum(1)), n = std::tanh(a(2) + sigmoid(sum(0)) * u(2));
-          h[j] = (1 - z) * n + z * h[j];
+          h_j = (1 - z) * n + z * h_j;
         }
+      }
+      for (Index j = 0; j < P; ++j) {
+        h[j] = P < H ? 0 : whole[static_cast<std::size_t>(j)];
+        for (Index k = 0; k < H && P < H; ++k) h[j] += p.w_hr[static_cast<std::size_t>(j * H + k)] * whole[static_cast<std::size_t>(k)];
         static_cast<double*>(out.data)[t * out.step + b * out.sequence + j] = h[j];
       }
     }
@@ -154,31 +162,32 @@ Result<double> plainly(Problem<double>& p) {
 
 // d out, d hn, d cn: the weights of a random loss, and the gradients that backward makes of them.
 template <typename T> struct Gradients {
-  std::vector<T> d_out, d_hn, d_cn, x, w_ih, w_hh, b_ih, b_hh, h0, c0;
+  std::vector<T> d_out, d_hn, d_cn, x, w_ih, w_hh, w_hr, b_ih, b_hh, h0, c0;
 
   Gradients(Problem<T>& p, const Result<T>& result) {
     const Shape& s = p.shape;
-    d_out = noise<T>(s.T * s.B * s.H), d_hn = noise<T>(s.B * s.H), d_cn = noise<T>(s.B * s.H);
-    std::vector<T>* const mine[] = {&x, &w_ih, &w_hh, &b_ih, &b_hh, &h0, &c0};
+    d_out = noise<T>(s.T * s.B * s.P), d_hn = noise<T>(s.B * s.P), d_cn = noise<T>(s.B * s.H);
+    std::vector<T>* const mine[] = {&x, &w_ih, &w_hh, &w_hr, &b_ih, &b_hh, &h0, &c0};
     const auto given = p.inputs();
     for (std::size_t i = 0; i < given.size(); ++i) *mine[i] = unset<T>(static_cast<Index>(given[i]->size()));
     Call call = p.call();
     std::vector<T> out = result.out;
-    call.out = p.rows(out, s.H), call.saved = result.saved.get();
-    call.d_out = p.rows(d_out, s.H), call.d_hn = d_hn.data(), call.d_cn = d_cn.data();
+    call.out = p.rows(out, s.P), call.saved = result.saved.get();
+    call.d_out = p.rows(d_out, s.P), call.d_hn = d_hn.data(), call.d_cn = d_cn.data();
     call.d_x = p.rows(x, s.I);
-    call.d_w_ih = w_ih.data(), call.d_w_hh = w_hh.data(), call.d_h0 = h0.data(), call.d_c0 = c0.data();
+    call.d_w_ih = w_ih.data(), call.d_w_hh = w_hh.data(), call.d_w_hr = w_hr.empty() ? nullptr : w_hr.data(), call.d_h0 = h0.data(), call.d_c0 = c0.data();
     if (s.bias) call.d_b_ih = b_ih.data(), call.d_b_hh = b_hh.data();
     TIDEGATE_ISA::Engines<T>::backward_any(call);
     if (s.cell != Cell::lstm) c0.assign(c0.size(), T(0));
   }
 
-  std::vector<const std::vector<T>*> inputs() const { return {&x, &w_ih, &w_hh, &b_ih, &b_hh, &h0, &c0}; }
+  std::vector<const std::vector<T>*> inputs() const { return {&x, &w_ih, &w_hh, &w_hr, &b_ih, &b_hh, &h0, &c0}; }
 
   double loss(const Result<T>& r) const {
     double sum = 0;
     for (std::size_t i = 0; i < d_out.size(); ++i) sum += double(d_out[i]) * double(r.out[i]);
-    for (std::size_t i = 0; i < d_hn.size(); ++i) sum += double(d_hn[i]) * double(r.hn[i]) + double(d_cn[i]) * double(r.cn[i]);
+    for (std::size_t i = 0; i < d_hn.size(); ++i) sum += double(d_hn[i]) * double(r.hn[i]);
+    for (std::size_t i = 0; i < d_cn.size(); ++i) sum += double(d_cn[i]) * double(r.cn[i]);
     return sum;
   }
 };
@@ -224,8 +233,8 @@ bool holds(const Shape& s) {
     for (const float value : *gradient) finite = finite && std::isfinite(value);
 
   if (forward < 1e-10 && backward < 1e-6 && finite) return true;
-  std::printf("cell %d T %d B %d I %d H %d bias %d reverse %d ragged %d batch_first %d threads %d: forward %.1e backward %.1e%s\n",
-              int(s.cell), int(s.T), int(s.B), int(s.I), int(s.H), s.bias, s.reverse, s.ragged, s.batch_first, s.threads, forward,
+  std::printf("cell %d T %d B %d I %d H %d P %d bias %d reverse %d ragged %d batch_first %d threads %d: forward %.1e backward %.1e%s\n",
+              int(s.cell), int(s.T), int(s.B), int(s.I), int(s.H), int(s.P), s.bias, s.reverse, s.ragged, s.batch_first, s.threads, forward,
               backward, finite ? "" : " not finite");
   return false;
 }
@@ -253,6 +262,7 @@ int main(int count, char** words) {
     // few large sides at once, so that many calls fit a minute
     const bool large = i % 8 == 0;
     s.T = roll(1, large ? 40 : 12), s.B = roll(1, large ? 70 : 9), s.I = roll(1, 40), s.H = roll(1, large ? 180 : 70);
+    s.P = s.cell == Cell::lstm && s.H > 1 && coin() ? roll(1, s.H - 1) : s.H;
     s.bias = coin(), s.reverse = coin(), s.ragged = coin(), s.batch_first = coin();
     s.threads = static_cast<int>(roll(1, 3));
     wrong += !holds(s);
