@@ -8,7 +8,7 @@ from tidegate.data import read_dataset
 
 def main(data: str = "mnist", epochs: int = 10, hidden_size: int = 128) -> float:
     digits = read_dataset(data)  # $TIDEGATE_DATA/mnist, the cache, or a download
-    clf = tg.SequenceClassifier("lstm", hidden_size, num_layers=2, epochs=epochs, verbose=True)
+    clf = tg.SequenceClassifier("lstm", hidden_size, num_layers=2, epochs=epochs, shift=digits.shift, verbose=True)
     clf.fit(digits.train.x, digits.train.y)
     accuracy = clf.score(digits.test.x, digits.test.y)
     print(f"test accuracy {100 * accuracy:.2f} %")

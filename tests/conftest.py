@@ -16,3 +16,13 @@ def repeatable():
     torch.use_deterministic_algorithms(True)
     yield
     torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The name of the smallest budget with which a comparison does everything."""
+    from tidegate.compare import BUDGETS, Budget
+
+    BUDGETS["tiny"] = Budget(4, 6, (1e-3, 1e-2), (0.5,), (1, 2), 20, batch_size=16)
+    yield "tiny"
+    del BUDGETS["tiny"]

@@ -38,7 +38,7 @@ def test_python(text, somewhere):
 
 
 @pytest.mark.parametrize("text", list(blocks("console")))
-def test_commands(text, somewhere):
+def test_commands(text, somewhere, tiny):
     for line in text.splitlines():
         command = shlex.split(line.removeprefix("$ "), comments=True)
         if not command or command[0] == "make" or "mnist" in command:
@@ -47,6 +47,8 @@ def test_commands(text, somewhere):
         arguments = command[1:]
         if arguments[0] == "fit":
             arguments = [*without(without(arguments, "--steps"), "--epochs"), "--steps", "2"]
+        if arguments[0] == "compare":
+            arguments = [*without(without(arguments, "--budget"), "--jobs"), "--budget", tiny, "--jobs", "1"]
         assert run(arguments) == 0, line
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from examples import curve_gru, demo, mnist_lstm
+from examples import accelerate_yours, curve_gru, demo, mnist_lstm
 
 
 def test_mnist_lstm():
@@ -14,15 +14,23 @@ def test_curve_gru(tmp_path):
     assert (tmp_path / "curve.png").stat().st_size > 10_000
 
 
-def test_demo(tmp_path, capsys):
-    page = demo.main(tmp_path / "demo", curve_steps=3)
+def test_accelerate_yours(capsys):
+    assert accelerate_yours.main(steps=20) < accelerate_yours.main(steps=1)
+    assert capsys.readouterr().out.startswith("lstm  LSTM  ")
+
+
+def test_demo(tmp_path, capsys, tiny):
+    page = demo.main(tmp_path / "demo", curve_steps=3, budget=tiny)
     assert page == tmp_path / "demo" / "report.html"
     said = capsys.readouterr().out.splitlines()
-    assert said[-1] == str(page)
     assert said[0].startswith("LSTM on digits")
     assert said[1].startswith("GRU on curve")
+    assert said[-2:] == [str(page), str(tmp_path / "demo" / "comparison" / "report.html")]
+    assert (tmp_path / "demo" / "comparison" / "comparison.json").exists()
 
 
-@pytest.mark.parametrize("example", [curve_gru, demo, mnist_lstm], ids=lambda example: example.__name__)
+@pytest.mark.parametrize(
+    "example", [accelerate_yours, curve_gru, demo, mnist_lstm], ids=lambda example: example.__name__
+)
 def test_it_says_what_it_does(example):
     assert example.__doc__

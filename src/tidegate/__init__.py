@@ -10,6 +10,7 @@ from tidegate.errors import TidegateError
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import use_backend
     from tidegate.layers import GRU, LSTM, RNN
+    from tidegate.layers.accelerate import accelerate, explain
     from tidegate.tasks import SequenceClassifier, SequenceRegressor, load
 
 __version__ = "0.1.0"
@@ -21,6 +22,8 @@ __all__ = [
     "SequenceClassifier",
     "SequenceRegressor",
     "TidegateError",
+    "accelerate",
+    "explain",
     "load",
     "use_backend",
 ]
@@ -32,6 +35,8 @@ _ROOM_OF = {
     "RNN": "tidegate.layers",
     "SequenceClassifier": "tidegate.tasks",
     "SequenceRegressor": "tidegate.tasks",
+    "accelerate": "tidegate.layers.accelerate",
+    "explain": "tidegate.layers.accelerate",
     "load": "tidegate.tasks",
     "use_backend": "tidegate.kernels.dispatch",
 }

@@ -53,6 +53,8 @@ def test_the_global_random_state_is_left_alone():
         {"clip": 1e-3},
         {"weight_decay": 0.5},
         {"validation_share": 0.3},
+        {"shift": 1},
+        {"checks": 20},
         {"dropout": 0.5},
         {"standardize": False},
         {"num_layers": 2},

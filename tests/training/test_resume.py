@@ -17,7 +17,7 @@ from tidegate.training.fit import step_of
 
 COMMAND = [
     "fit", "classification", "digits", "--cell", "gru", "--hidden-size", "16", "--num-layers", "2",
-    "--dropout", "0.2", "--epochs", "12",
+    "--dropout", "0.2", "--shift", "1", "--epochs", "12",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from tidegate.cli import evaluate, fit, info, predict, report
+from tidegate.cli import compare, evaluate, fit, info, predict, report
 
 # Wherever typer takes click from, this is click's ClickException.
 UsageError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (fit.fit, evaluate.evaluate, predict.predict, report.report, info.info):
+for command in (fit.fit, compare.compare, evaluate.evaluate, predict.predict, report.report, info.info):
     app.command()(command)
 
 

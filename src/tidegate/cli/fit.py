@@ -22,6 +22,10 @@ def fit(
     steps: Annotated[int | None, typer.Option(help="Optimizer steps, instead of epochs.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of the schedule.  [default: 6e-3]")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Sequences a step.  [default: 128]")] = None,
+    shift: Annotated[
+        int | None,
+        typer.Option(help="Pixels by which training images are moved at random.  [default: 2 for 28x28 images]"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
@@ -37,6 +41,7 @@ def fit(
         "steps": steps,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
+        "shift": shift,
         "seed": seed,
     }
     from tidegate.report.run import summary, write_report

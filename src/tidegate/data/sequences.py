@@ -52,6 +52,11 @@ class Dataset:
     image: bool = False
     """Each sequence is an image, read row by row."""
 
+    @property
+    def shift(self) -> int:
+        """Pixels by which its images can be moved and still show the same: 2 of 28, none of a sequence."""
+        return min(self.train.x.shape[1:]) // 14 if self.image else 0
+
 
 def as_sequences(X: Any, lengths: Any = None, what: str = "X") -> Sequences:
     """Return X as float32 sequences.

@@ -33,6 +33,8 @@ class Request:
     ragged: bool = False
     transformed: bool = False
     """Whether torch.func or forward-mode differentiation is at work."""
+    traced: bool = False
+    """Whether torch.jit.trace is recording operators."""
 
     @classmethod
     def of(cls, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Request:
@@ -40,16 +42,19 @@ class Request:
         return cls(
             mode=module.mode,
             device=x.device.type,
-            dtype=x.dtype,
+            dtype=getattr(module, module._flat_weights_names[0]).dtype,
             proj_size=module.proj_size,
             batch_size=x.shape[1],
             seq_len=x.shape[0],
             ragged=lengths is not None,
             transformed=is_transformed(),
+            traced=torch._C._get_tracing_state() is not None,
         )
 
 
 def is_transformed() -> bool:
+    if torch.compiler.is_compiling():
+        return False
     return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
 
 
@@ -102,6 +107,11 @@ def use_backend(name: str) -> Iterator[None]:
 def wanted_backend() -> str:
     """The name asked for by `use_backend` or TIDEGATE_BACKEND, else `auto`."""
     return _wanted.get() or os.environ.get("TIDEGATE_BACKEND") or "auto"
+
+
+# What torch.compiler.assume_constant_result sets, which would import the whole compiler: a compiled layer keeps the
+# backend that was wanted while it was compiled.
+wanted_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def choose(request: Request, wanted: str | None = None) -> Backend:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tidegate.errors import ShapeError
+
 State = tuple[Tensor, ...]
 
 
@@ -31,6 +33,16 @@ def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
         return x
     steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)
     return x.masked_fill((steps >= lengths.to(x.device)).unsqueeze(-1), 0)
+
+
+def check_range(lengths: Tensor | None, T: int) -> None:
+    """Refuse lengths that would lead out of the tensors: a compiled graph has not looked at their values."""
+    if lengths is not None and (int(lengths.min()) < 0 or int(lengths.max()) > T):
+        raise ShapeError(
+            got=f"lengths from {int(lengths.min())} to {int(lengths.max())}",
+            wanted=f"0 to {T}, the steps that the input has",
+            do="correct the lengths, or check batch_first",
+        )
 
 
 Recur = Callable[[Direction, Tensor, State, "Tensor | None", bool], tuple[Tensor, State]]

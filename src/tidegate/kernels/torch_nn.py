@@ -19,6 +19,8 @@ State = tuple[Tensor, ...]
 def why_not(request: Request) -> str | None:
     if request.seq_len == 0:
         return "torch.nn has no result for a sequence of no steps"
+    if request.transformed:
+        return "torch.nn's operators have no batching rule and no forward-mode derivative"
     return None
 
 

@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from tidegate.errors import ConfigError, ShapeError
 from tidegate.kernels.dispatch import Request, choose
+from tidegate.kernels.stack import check_range
 
 State = tuple[Tensor, ...]
 
@@ -102,7 +103,7 @@ class RecurrentLayer(nn.RNNBase):
                 f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})",
                 do="convert one of the two",
             )
-        if lengths is not None and int(lengths.min()) == x.shape[0]:
+        if lengths is not None and not torch.compiler.is_compiling() and int(lengths.min()) == x.shape[0]:
             lengths = None
         return choose(Request.of(self, x, lengths)).run(self, x, state, lengths)
 
@@ -154,11 +155,7 @@ def check_lengths(lengths: Tensor | list[int] | None, T: int, B: int) -> Tensor 
     if B == 0:
         return None
     lengths = lengths.to(torch.int64)
-    low, high = int(lengths.min()), int(lengths.max())
-    if low < 0 or high > T:
-        raise ShapeError(
-            got=f"lengths from {low} to {high}",
-            wanted=f"0 to {T}, the steps that the input has",
-            do="correct the lengths, or check batch_first",
-        )
+    if torch.compiler.is_compiling():  # the operator checks the values when it runs
+        return lengths
+    check_range(lengths, T)
     return lengths

@@ -5,7 +5,7 @@ from tidegate.probes.gates import saturation, trace_gates
 from tidegate.probes.generalization import Gap, generalization
 from tidegate.probes.gradients import GradientFlow, gradient_flow
 from tidegate.probes.memory import Recall, memory_horizon, solve_recall
-from tidegate.probes.speed import Speed, speed
+from tidegate.probes.speed import Speed, machine, speed
 
 __all__ = [
     "Cost",
@@ -16,6 +16,7 @@ __all__ = [
     "cost",
     "generalization",
     "gradient_flow",
+    "machine",
     "memory_horizon",
     "saturation",
     "solve_recall",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -48,12 +51,29 @@ def speed(layer: nn.RNNBase, seq_len: int, batch_size: int, repeats: int = 20) -
             _, state = layer(one, state)
 
     training, streaming = _seconds(train, repeats), _seconds(stream, repeats)
-    low, mid, high = np.quantile(training, (0.8, 0.5, 0.2))
+    low, mid, high = np.quantile(training, (0.8, 0.5, 0.2)).tolist()
     layer.zero_grad()
     return Speed(
         (batch_size / low, batch_size / mid, batch_size / high),
-        tuple(1e6 / 50 * np.quantile(streaming, (0.2, 0.5, 0.8))),
+        tuple((1e6 / 50 * np.quantile(streaming, (0.2, 0.5, 0.8))).tolist()),
     )
+
+
+def machine() -> dict[str, str | int]:
+    """Where a speed was measured: the processor, its cores, the threads in use, and the versions.
+
+    >>> sorted(machine())
+    ['cores', 'cpu', 'python', 'threads', 'torch']
+    """
+    cpuinfo = Path("/proc/cpuinfo")
+    names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
+    return {
+        "cpu": names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
 
 
 def _seconds(call: Callable[[], None], repeats: int) -> list[float]:

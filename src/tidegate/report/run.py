@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
 
-from tidegate import __version__
 from tidegate.errors import RunError
 from tidegate.report import figures
 from tidegate.report.figures import Picture
+from tidegate.report.page import render, write_whole
 from tidegate.tasks.run import Run
 
 
@@ -23,20 +22,8 @@ def write_report(runs: Sequence[Run], page: Path) -> Path:
     Raises RunError where a run is not finished or the page cannot be written.
     """
     sections = [_section(run) for run in runs]
-    environment = Environment(loader=PackageLoader("tidegate.report"), autoescape=True, trim_blocks=True)
-    html = environment.get_template("run.html.j2").render(
-        title=" · ".join(section["title"] for section in sections), sections=sections, version=__version__
-    )
-    writing = page.with_name(f".{page.name}.writing")
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-        writing.write_text(html, encoding="utf-8")
-        writing.replace(page)
-    except OSError as error:
-        raise RunError(
-            got=f"{page}, which cannot be written ({error.strerror})", wanted="a writable path", do="choose another"
-        ) from None
-    return page
+    title = " · ".join(section["title"] for section in sections)
+    return write_whole(page, render("run.html.j2", title=title, sections=sections))
 
 
 def summary(run: Run) -> str:

@@ -31,8 +31,8 @@ class SequenceEstimator(BaseEstimator):
         bidirectional: read every sequence from both ends.
         dropout: share of features put to 0 in training, between layers and before the readout.
         standardize: bring every channel to mean 0 and standard deviation 1, as measured on the training data.
-        epochs, steps, learning_rate, schedule, batch_size, clip, weight_decay, validation_share, seed:
-            how to train; see `tidegate.training.Settings`.
+        epochs, steps, learning_rate, schedule, batch_size, clip, weight_decay, validation_share, shift, checks,
+            seed: how to train; see `tidegate.training.Settings`.
         verbose: show progress on standard error.
     """
 
@@ -54,6 +54,8 @@ class SequenceEstimator(BaseEstimator):
         clip: float | None = Settings.clip,
         weight_decay: float = Settings.weight_decay,
         validation_share: float = Settings.validation_share,
+        shift: int = Settings.shift,
+        checks: int | None = None,
         seed: int = Settings.seed,
         verbose: bool = False,
     ) -> None:
@@ -71,6 +73,8 @@ class SequenceEstimator(BaseEstimator):
         self.clip = clip
         self.weight_decay = weight_decay
         self.validation_share = validation_share
+        self.shift = shift
+        self.checks = checks
         self.seed = seed
         self.verbose = verbose
 
@@ -99,6 +103,12 @@ class SequenceEstimator(BaseEstimator):
     ) -> Fitted:
         """Train on sequences with targets as `_with_targets` made them; see `tidegate.training.fit`."""
         settings = self.settings()
+        if settings.shift and (self.task == "regression" or (data.lengths < data.x.shape[1]).any()):
+            raise ConfigError(
+                got=f"shift={settings.shift} for sequences of unequal length or with targets of steps",
+                wanted="0, or images of one size with a label each",
+                do="leave shift out",
+            )
         self._learn_targets(data)
         self.n_features_in_ = data.x.shape[2]
         data = self._encoded(data)
@@ -106,15 +116,19 @@ class SequenceEstimator(BaseEstimator):
         held = min(round(len(data) * settings.validation_share), MOST_VALIDATION)
         if held >= LEAST_VALIDATION:
             train, validation = hold_out(data, held / len(data), settings.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
-            self.network_ = self._build()
-            self._prepare(train)
+        self.network_ = self.untrained()
+        self._prepare(train)
         fitted = fit(self._learner(), train, validation, settings, folder=folder, resume=resume, progress=progress)
         self.network_.eval()
         self.history_ = fitted.history
         self.best_ = fitted.best
         return fitted
+
+    def untrained(self) -> SequenceNetwork:
+        """A network as training begins: the first weights follow from the seed; nothing is known of the data."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return self._build()
 
     def _outputs(self, X: Any, size: int = 512) -> tuple[np.ndarray, Sequences]:
         """The network's outputs for X, padded where sequences are."""
@@ -206,4 +220,8 @@ class SequenceEstimator(BaseEstimator):
 
     def metrics(self, data: Sequences) -> dict[str, float]:
         """The task's metrics on sequences with targets."""
+        raise NotImplementedError
+
+    def errors(self, data: Sequences) -> np.ndarray:
+        """What each sequence adds to the error [n]: 1 where the label is wrong, or its mean squared error."""
         raise NotImplementedError

@@ -59,8 +59,11 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return float(accuracy_score(data.y, self.predict(data), sample_weight=sample_weight))
 
     def metrics(self, data: Sequences) -> dict[str, float]:
+        return {"accuracy": float((self.errors(data) == 0).mean())}
+
+    def errors(self, data: Sequences) -> np.ndarray:
         self._check_known(data.y)
-        return {"accuracy": float((self.predict(data) == data.y).mean())}
+        return (self.predict(data) != data.y).astype(np.float64)
 
     def _with_targets(self, sequences: Sequences, y: Any) -> Sequences:
         labels = np.asarray(y)

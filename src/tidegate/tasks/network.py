@@ -56,13 +56,16 @@ class SequenceNetwork(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """x [B, T, I] to [B, O], or to [B, T, O] with a readout for every step."""
-        x = ((x - self.x_mean) / self.x_scale).clamp(-FAR, FAR)
-        output, final = self.rnn(x, lengths=lengths)
+        output, final = self.rnn(self.scaled(x), lengths=lengths)
         if not self.per_step:
             h_n = final[0] if isinstance(final, tuple) else final
             D = 2 if self.rnn.bidirectional else 1
             output = h_n[-D:].transpose(0, 1).flatten(1)
         return self.readout(self.dropout(output))
+
+    def scaled(self, x: Tensor) -> Tensor:
+        """x as the recurrent layer takes it."""
+        return ((x - self.x_mean) / self.x_scale).clamp(-FAR, FAR)
 
 
 def mean_and_scale(sequences: Sequences, values: np.ndarray) -> tuple[Tensor, Tensor]:

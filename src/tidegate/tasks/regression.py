@@ -63,6 +63,11 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             "mae": float(mean_absolute_error(actual, predicted)),
         }
 
+    def errors(self, data: Sequences) -> np.ndarray:
+        assert data.y is not None
+        squared = np.square(self._values(data)[0].astype(np.float64) - data.y).mean(axis=2)
+        return squared.sum(axis=1) / data.lengths
+
     def _values(self, X: Any) -> tuple[np.ndarray, Sequences]:
         """Outputs in the unit of y [n, time, outputs], 0 in padding."""
         outputs, sequences = self._outputs(X)

@@ -103,15 +103,17 @@ def fit_run(
     estimator = estimator_class(**parameters)
     estimator.settings()
     if started is None and is_first_process():
-        _check_free(folder)
+        check_free(folder)
 
     source = data if data in BUILT_IN else str(Path(data).resolve())
     dataset = with_test(read_dataset(source if data in BUILT_IN else data, task == "regression"))
     fingerprint = dataset.train.fingerprint()
     if started is None:
+        estimator.set_params(shift=parameters.get("shift", dataset.shift if task == "classification" else 0))
         run = Run(folder, task, source, estimator.get_params(), fingerprint)
         if is_first_process():
-            _create(run)
+            begun = {name: getattr(run, name) for name in ("task", "data", "parameters", "data_fingerprint")}
+            start_folder(folder, SETTINGS, {"format": FORMAT, **begun})
     else:
         run = started
         if run.data_fingerprint != fingerprint:
@@ -194,7 +196,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def _check_free(folder: Path) -> None:
+def check_free(folder: Path) -> None:
+    """Raise RunError where a folder holds something already."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RunError(
             got=f"the folder {folder}, which already exists",
@@ -203,22 +206,14 @@ def _check_free(folder: Path) -> None:
         )
 
 
-def _create(run: Run) -> None:
+def start_folder(folder: Path, name: str, settings: dict[str, Any]) -> None:
+    """Make a folder with its settings; RunError where it cannot be written."""
     try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-        write_json(
-            run.folder / SETTINGS,
-            {
-                "format": FORMAT,
-                "task": run.task,
-                "data": run.data,
-                "parameters": run.parameters,
-                "data_fingerprint": run.data_fingerprint,
-            },
-        )
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / name, settings)
     except OSError as error:
         raise RunError(
-            got=f"the folder {run.folder}, which cannot be written ({error.strerror})",
+            got=f"the folder {folder}, which cannot be written ({error.strerror})",
             wanted="a folder with the right to write",
             do="pass another --out",
         ) from None

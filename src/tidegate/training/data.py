@@ -97,7 +97,13 @@ class RecurrentData(lightning.LightningDataModule):
         """What this process sees of a step."""
         epoch, n = divmod(step, self.plan.per_epoch)
         size = self.settings.batch_size
-        return self._share(self.train, self._order(epoch)[n * size : (n + 1) * size])
+        rows = self._order(epoch)[n * size : (n + 1) * size]
+        batch = self._share(self.train, rows)
+        if shift := self.settings.shift:
+            by = np.random.default_rng((self.settings.seed, epoch, n)).integers(-shift, shift + 1, (len(rows), 2))
+            world, rank = self._processes()
+            batch = batch._replace(x=moved(batch.x, torch.from_numpy(by[rank::world] if rank < len(rows) else by[:1])))
+        return batch
 
     def _order(self, epoch: int) -> Tensor:
         """The order of the rows in an epoch; the last one asked for is remembered."""
@@ -108,14 +114,32 @@ class RecurrentData(lightning.LightningDataModule):
 
     def _share(self, source: Source, rows: Tensor) -> Batch:
         """Every WORLD-th row is this process's; where none is left, one that counts nothing."""
-        world = self.trainer.world_size if self.trainer else 1
-        rank = self.trainer.global_rank if self.trainer else 0
+        world, rank = self._processes()
         weight = world / source.items(rows)
         mine = rows[rank::world]
         return source.take(mine, weight) if len(mine) else source.take(rows[:1], 0.0)
+
+    def _processes(self) -> tuple[int, int]:
+        """How many there are, and which one this is."""
+        return (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
 
     def state_dict(self) -> dict[str, int]:
         return {"step": self.step}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         self.step = state_dict["step"]
+
+
+def moved(images: Tensor, by: Tensor) -> Tensor:
+    """Images [B, rows, columns] moved down and right by `by` [B, 2] pixels, with 0 where nothing was.
+
+    >>> moved(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]), torch.tensor([[1, -1]]))
+    tensor([[[0., 0.],
+             [2., 0.]]])
+    """
+    B, T, I = images.shape
+    most = int(by.abs().max())
+    framed = torch.nn.functional.pad(images, (most, most, most, most))
+    rows = torch.arange(T) + most - by[:, :1]
+    columns = torch.arange(I) + most - by[:, 1:]
+    return framed[torch.arange(B)[:, None, None], rows[:, :, None], columns[:, None, :]]

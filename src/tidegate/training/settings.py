@@ -9,7 +9,7 @@ from typing import Any
 from tidegate.errors import ConfigError
 
 SCHEDULES = ("one-cycle", "constant")
-CHECKS = 100  # at most, in a run
+CHECKS = 100  # at most, in a run that does not say
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Settings:
     validation_share: float = 0.1
     """Share of the training data that chooses the kept model: at most 2,000 sequences; of less than 5, the training
     data itself does."""
+    shift: int = 0
+    """Pixels by which a training image is moved at most, at random at every step, in each direction. The sequences
+    must be images of one size, read row by row, with 0 as background."""
+    checks: int | None = None
+    """How often in a run the model is checked; none for once an epoch, 100 times at most."""
     seed: int = 0
     """Of the first weights, the order of the data, and dropout."""
 
@@ -42,6 +47,8 @@ class Settings:
         check_at_least("epochs", self.epochs, 1, optional=True)
         check_at_least("steps", self.steps, 1, optional=True)
         check_at_least("batch_size", self.batch_size, 1)
+        check_at_least("shift", self.shift, 0)
+        check_at_least("checks", self.checks, 1, optional=True)
         check_at_least("seed", self.seed, 0)
         check_number("learning_rate", self.learning_rate, above=0)
         check_number("weight_decay", self.weight_decay, least=0)
@@ -102,6 +109,8 @@ class Plan:
         epochs = settings.epochs or max(10, math.ceil(1000 / per_epoch))
         steps = settings.steps or epochs * per_epoch
         per_check = per_epoch * math.ceil(steps / per_epoch / CHECKS)
+        if settings.checks is not None:
+            per_check = math.ceil(steps / settings.checks)
         return cls(steps, per_epoch, min(per_check, steps))
 
     def next_check(self, step: int) -> int:

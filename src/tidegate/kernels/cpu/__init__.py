@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tidegate.kernels.cpu import layer as kernels
+from tidegate.kernels.cpu import ops as ops  # registers the operator
 from tidegate.kernels.stack import direction_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def why_not(request: Request) -> str | None:
         return "an empty batch has nothing to compute"
     if request.transformed:
         return "torch.func transforms and forward-mode derivatives need operators that they can see into"
+    if request.traced:
+        return "torch.jit.trace records operators that run without tidegate"
     return None
 
 
@@ -40,6 +43,7 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
     directions = (False, True) if module.bidirectional else (False,)
     D, L = len(directions), module.num_layers
     finals: list[State] = []
+    x, state = in_the_weights_dtype(module, x, state)
     for k in range(L):
         if k > 0 and module.dropout > 0:
             x = F.dropout(x, module.dropout, module.training)
@@ -50,3 +54,9 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
     if L == 1:
         return x, finals[0]
     return x, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+
+
+def in_the_weights_dtype(module: nn.RNNBase, x: Tensor, state: State) -> tuple[Tensor, State]:
+    """Autocast hands over other dtypes; a recurrence keeps the precision of its weights over all its steps."""
+    dtype = getattr(module, module._flat_weights_names[0]).dtype
+    return x.to(dtype), tuple(s.to(dtype) for s in state)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.autograd.function import once_differentiable
+from torch import Tensor, nn
+
+from tidegate.kernels import reference
+from tidegate.kernels.stack import Direction, without_padding
 
 try:
     from tidegate.kernels.cpu import _cpu
@@ -24,16 +27,35 @@ Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh of each direction
 CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
 
 
+PLAIN = (Tensor, nn.Parameter)
+
+
 def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> tuple[Tensor, ...]:
-    """x [T, B, I] and a state of [D, B, H] tensors to the output [T, B, D*H] and the final state."""
-    cell = CELLS[mode]
+    """x [T, B, I] and a state of [D, B, H] tensors to the output [T, B, D*H] and the final state.
+
+    Where a compiler or a mode watches the operators it is one operator, `tidegate::layer`. Otherwise the kernels are
+    called without PyTorch's dispatcher, which costs more than a short sequence does.
+    """
     h0, c0 = state if len(state) == 2 else (state[0], None)
-    if torch.is_grad_enabled() and (
-        x.requires_grad or any(t is not None and t.requires_grad for t in (h0, c0, *weights))
-    ):
-        return Layer.apply(cell, lengths, x, h0, c0, *weights)
-    out, hn, cn, _ = forward(cell, x, h0, c0, weights, lengths)
+    save = torch.is_grad_enabled() and (
+        x.requires_grad or h0.requires_grad or any(t is not None and t.requires_grad for t in (c0, *weights))
+    )
+    if is_watched(x, weights[1]):
+        out, hn, cn, _ = torch.ops.tidegate.layer(x, h0, c0, weights, lengths, mode, save)
+        return (out, hn) if c0 is None else (out, hn, cn)
+    if save:
+        return Layer.apply(mode, lengths, x, h0, c0, *weights)
+    out, hn, cn = forward(CELLS[mode], x, h0, c0, weights, lengths)
     return (out, hn) if cn is None else (out, hn, cn)
+
+
+def is_watched(*tensors: Tensor | None) -> bool:
+    """Whether something must see an operator: torch.compile, torch.export, a dispatch mode, a kind of tensor."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or any(type(tensor) not in PLAIN for tensor in tensors)
+    )
 
 
 class Layer(torch.autograd.Function):
@@ -41,23 +63,63 @@ class Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, cell: int, lengths: Tensor | None, x: Tensor, h0: Tensor, c0: Tensor | None, *weights: Tensor | None
+        ctx: Any, mode: str, lengths: Tensor | None, x: Tensor, h0: Tensor, c0: Tensor | None, *weights: Tensor | None
     ) -> tuple[Tensor, ...]:
-        out, hn, cn, saved = forward(cell, x, h0, c0, list(weights), lengths, save=True)
+        T, B, _ = x.shape
+        saved = buffer(mode, h0, T * B if lengths is None else int(lengths.sum()))
+        out, hn, cn = forward(CELLS[mode], x, h0, c0, list(weights), lengths, saved)
         ctx.set_materialize_grads(False)
-        ctx.cell = cell
+        ctx.mode = mode
         ctx.save_for_backward(lengths, x, h0, c0, out, saved, *weights)
         return (out, hn) if cn is None else (out, hn, cn)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, d_out: Tensor | None, d_hn: Tensor | None, d_cn: Tensor | None = None) -> tuple:
         lengths, x, h0, c0, out, saved, *weights = ctx.saved_tensors
-        return (
-            None,
-            None,
-            *backward(ctx.cell, x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, ctx.needs_input_grad[2:]),
-        )
+        needed = ctx.needs_input_grad[2:]
+        if torch.is_grad_enabled():
+            grads = differentiable_backward(ctx.mode, x, h0, c0, weights, lengths, d_out, d_hn, d_cn, needed)
+        else:
+            grads = backward(CELLS[ctx.mode], x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, needed)
+        return (None, None, *grads)
+
+
+def differentiable_backward(
+    mode: str,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Weights,
+    lengths: Tensor | None,
+    d_out: Tensor | None,
+    d_hn: Tensor | None,
+    d_cn: Tensor | None,
+    needed: Sequence[bool],
+) -> list[Tensor | None]:
+    """The same gradients through the equations in cells/, which have a derivative themselves (create_graph=True)."""
+    # A view of each input ends the search there: one input may have been computed from another.
+    inputs = [None if t is None else t.view_as(t) for t in (x, h0, c0, *weights)]
+    x_, h0_, c0_, *weights_ = inputs
+    assert x_ is not None and h0_ is not None
+    state = (h0_,) if c0_ is None else (h0_, c0_)
+    x_ = without_padding(x_, lengths)
+    outs, finals = [], []
+    for d in range(h0.shape[0]):
+        w_ih, w_hh, b_ih, b_hh = weights_[4 * d : 4 * d + 4]
+        assert w_ih is not None and w_hh is not None
+        direction = Direction(w_ih, w_hh, b_ih, b_hh, None)
+        out, final = reference.recur(mode, direction, x_, tuple(s[d] for s in state), lengths, d == 1)
+        outs.append(out)
+        finals.append(final)
+    results = [torch.cat(outs, dim=-1), *(torch.stack(parts) for parts in zip(*finals, strict=True))]
+    pairs = [(r, g) for r, g in zip(results, (d_out, d_hn, d_cn), strict=False) if g is not None]
+    wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
+    if not pairs or not wanted:
+        return [None] * len(inputs)
+    found = iter(
+        torch.autograd.grad([r for r, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True)
+    )
+    return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
 
 
 def at(tensor: Tensor | None) -> int:
@@ -76,9 +138,9 @@ def forward(
     c0: Tensor | None,
     weights: Weights,
     lengths: Tensor | None,
-    save: bool = False,
-) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-    """The output, the final state, and what backward needs."""
+    saved: Tensor | None = None,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The output and the final state; what backward needs goes to `saved`, where it is given."""
     T, B, I = x.shape
     D, _, H = h0.shape
     x, h0 = rows(x), h0.contiguous()
@@ -86,9 +148,8 @@ def forward(
     out = torch.empty(T, B, D * H, dtype=x.dtype)
     hn = torch.empty_like(h0)
     cn = None if c0 is None else torch.empty_like(c0)
-    precise = x.dtype == torch.float64
-    size, number = saved_bytes(cell, T, B, H, lengths, precise) if save else 0, x.element_size()
-    saved = _cpu.buffer(D * size) if size else None
+    precise, number = x.dtype == torch.float64, x.element_size()
+    size = 0 if saved is None else saved.numel() // D
     threads = torch.get_num_threads()
     state_bytes = B * H * number
     for d in range(D):
@@ -101,7 +162,7 @@ def forward(
             hn.data_ptr() + d * state_bytes, 0 if cn is None else cn.data_ptr() + d * state_bytes,
             0 if saved is None else saved.data_ptr() + d * size,
         )  # fmt: skip
-    return out, hn, cn, saved
+    return out, hn, cn
 
 
 def backward(
@@ -116,7 +177,7 @@ def backward(
     d_out: Tensor | None,
     d_hn: Tensor | None,
     d_cn: Tensor | None,
-    needed: tuple[bool, ...],
+    needed: Sequence[bool],
 ) -> list[Tensor | None]:
     """The gradients of x, h0, c0 and the weights, each none where it is not needed."""
     T, B, I = x.shape
@@ -127,7 +188,7 @@ def backward(
     d_hn = None if d_hn is None else d_hn.contiguous()
     d_cn = None if d_cn is None else d_cn.contiguous()
     precise, number, threads = x.dtype == torch.float64, x.element_size(), torch.get_num_threads()
-    size = saved_bytes(cell, T, B, H, lengths, precise)
+    size = 0 if saved is None else saved.numel() // D
     state_bytes = B * H * number
     d_x = torch.empty(T, B, I, dtype=x.dtype) if needed[0] else None
     d_h0 = torch.empty_like(h0) if needed[1] else None
@@ -157,13 +218,19 @@ def backward(
     return [d_x, d_h0, d_c0, *d_weights]
 
 
-def saved_bytes(cell: int, T: int, B: int, H: int, lengths: Tensor | None, precise: bool) -> int:
-    """What one direction keeps for backward: whole vectors of units for every real step."""
-    if not (vectors := SAVED_VECTORS[cell]):
+def buffer(mode: str, h0: Tensor, steps: int) -> Tensor | None:
+    """Memory for what all directions keep for backward over so many real steps of all sequences."""
+    size = saved_bytes(mode, h0, steps)
+    return _cpu.buffer(size) if size else None
+
+
+def saved_bytes(mode: str, h0: Tensor, steps: int) -> int:
+    """Whole vectors of units for every step, by direction."""
+    if not (vectors := SAVED_VECTORS[CELLS[mode]]):
         return 0
-    real = T * B if lengths is None else int(lengths.sum())
-    width = VECTOR_BYTES // (8 if precise else 4)
-    return real * -(-H // width) * vectors * VECTOR_BYTES
+    D, _, H = h0.shape
+    width = VECTOR_BYTES // h0.element_size()
+    return D * steps * ((H + width - 1) // width) * vectors * VECTOR_BYTES
 
 
 VECTOR_BYTES = 0 if _cpu is None else _cpu.vector_bytes()

@@ -1,0 +1,55 @@
+"""tidegate compare"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    task: Annotated[
+        str | None, typer.Argument(help="classification or regression; with none, the probes run alone")
+    ] = None,
+    data: Annotated[str | None, typer.Argument(help="as for fit: a built-in name or a path")] = None,
+    cells: Annotated[str, typer.Option(help="Which, separated by commas.")] = "rnn,lstm,gru",
+    seeds: Annotated[int, typer.Option(help="Trainings that a score is the mean of.")] = 3,
+    first_seed: Annotated[int, typer.Option(help="The first of the seeds.")] = 0,
+    budget: Annotated[str, typer.Option(help="quick, normal or thorough.")] = "normal",
+    jobs: Annotated[int | None, typer.Option(help="Trainings at once.  [default: one a core]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder.  [default: runs/compare-DATA]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the comparison stopped.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """Measure RNN, LSTM and GRU beside each other: on your data, or by the probes alone."""
+    from tidegate.cli.progress import progress
+    from tidegate.compare import compare as run
+    from tidegate.report.comparison import markdown, write_comparison
+
+    folder = out or Path("runs") / f"compare-{Path(data).stem if data else 'probes'}"
+    try:
+        with progress("comparing", "parts") as tell:
+            comparison = run(
+                task,
+                data,
+                folder=folder,
+                cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
+                seeds=seeds,
+                first_seed=first_seed,
+                budget=budget,
+                jobs=jobs if jobs is not None else os.cpu_count(),
+                resume=resume,
+                tell=tell,
+            )
+    except KeyboardInterrupt:
+        if (folder / "compare.json").exists():
+            typer.echo(f"stopped; the same command with --resume goes on from {folder}", err=True)
+        raise
+    page = write_comparison(comparison, folder)
+    if as_json:
+        typer.echo(json.dumps(comparison))
+    else:
+        typer.echo(f"{markdown(comparison)}\n{comparison['verdict']['sentence']}\n{page}")

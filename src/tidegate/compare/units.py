@@ -1,0 +1,179 @@
+"""Units of work: each says all that its result depends on, runs on one thread anywhere, and returns JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tidegate.data import Dataset
+from tidegate.errors import TrainingError
+from tidegate.probes import GradientFlow, gradient_flow, saturation, solve_recall, trace_gates
+from tidegate.tasks.base import SequenceEstimator
+from tidegate.tasks.load import TASKS
+
+CHECKS = 20
+"""In a training: points of a learning curve, and candidates for the kept model."""
+MOST_LAGS, MOST_STEPS, MOST_FEATURES = 200, 200, 32
+"""What is kept of gradients and traces."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Train a cell once."""
+
+    task: str
+    cell: str
+    hidden_size: int
+    learning_rate: float
+    steps: int
+    batch_size: int
+    seed: int
+    purpose: Literal["search", "score", "share"]
+    """search: the validation score alone is told, and the test part is not looked at."""
+    share: float = 1.0
+    look_inside: bool = False
+    """Follow gradients and gates over the first test sequence, before and after training."""
+
+    @property
+    def key(self) -> str:
+        size = f"{self.cell}-h{self.hidden_size}-lr{self.learning_rate:g}-{self.steps}x{self.batch_size}"
+        share = "" if self.share == 1 else f"-of{self.share:g}"
+        return f"{self.purpose}-{size}{share}-seed{self.seed}"
+
+    def run(self, dataset: Dataset) -> dict[str, Any]:
+        """The scores and the learning curve; or {"failed": why} where the loss was not finite."""
+        model: SequenceEstimator = TASKS[self.task](
+            cell=self.cell,
+            hidden_size=self.hidden_size,
+            learning_rate=self.learning_rate,
+            steps=self.steps,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            checks=CHECKS,
+            shift=dataset.shift if self.task == "classification" else 0,
+        )
+        train = dataset.train
+        if self.share < 1:
+            # The same rows for every cell, and a larger share holds all rows of the smaller ones.
+            order = np.random.default_rng(self.seed).permutation(len(train))
+            train = train[np.sort(order[: max(10, round(self.share * len(train)))])]
+        with one_thread():
+            try:
+                model._train(train)
+            except TrainingError as error:
+                return {"failed": str(error)}
+            metric = model._learner().monitor
+            result: dict[str, Any] = {
+                "validation": {"score": model.best_[metric], "loss": model.best_["loss"]},
+                "curve": [[row["step"], row[f"validation_{metric}"]] for row in model.history_],
+                "parameters": sum(parameter.numel() for parameter in model.network_.parameters()),
+                "trained_on": len(train),
+            }
+            if self.purpose != "search":
+                assert dataset.test is not None
+                result["train"] = model.metrics(train)[metric]
+                result["test"] = model.metrics(dataset.test)[metric]
+            if self.purpose == "score":
+                assert dataset.test is not None
+                result["errors"] = [round(float(error), 9) for error in model.errors(dataset.test)]
+            if self.look_inside:
+                result["inside"] = look_inside(model, dataset)
+        return result
+
+
+@dataclass(frozen=True)
+class Remembering:
+    """Let a cell learn to recall a symbol over a lag; the second learning rate only where the first one fails."""
+
+    cell: str
+    initialization: str
+    lag: int
+    seed: int
+    updates: int
+    learning_rates: tuple[float, ...]
+    hidden_size: int = 64
+
+    @property
+    def key(self) -> str:
+        return f"recall-{self.cell}-{self.initialization}-lag{self.lag}-{self.updates}-seed{self.seed}"
+
+    def run(self, dataset: Dataset | None) -> dict[str, Any]:
+        """Whether it was solved, after how many updates, and with what accuracy."""
+        with one_thread():
+            for learning_rate in self.learning_rates:
+                attempt = solve_recall(
+                    self.cell,
+                    self.lag,
+                    initialization=self.initialization,
+                    hidden_size=self.hidden_size,
+                    updates=self.updates,
+                    learning_rate=learning_rate,
+                    seed=self.seed,
+                )
+                if attempt.solved:
+                    break
+        return {"solved": attempt.solved, "updates": attempt.updates, "accuracy": attempt.accuracy}
+
+
+Unit = Training | Remembering
+
+
+def look_inside(model: SequenceEstimator, dataset: Dataset) -> dict[str, Any]:
+    """Gradients against lag before and after training, gate traces of a real sequence, and whether they explain it."""
+    assert dataset.test is not None
+    network, fresh = model.network_, model.untrained()
+    steps = int(dataset.test.lengths[0])
+    x = network.scaled(torch.from_numpy(dataset.test.x[0, :steps]))
+    traces = trace_gates(network.rnn, x)
+    flows = {
+        "untrained": gradient_flow(fresh.rnn, x, MOST_LAGS),
+        "trained": gradient_flow(network.rnn, x, MOST_LAGS),
+    }
+    return {
+        "gradients": {name: [float(f"{norm:.4g}") for norm in flow.norms] for name, flow in flows.items()},
+        "half_life": {name: half_life(flow) for name, flow in flows.items()},
+        "saturated": saturation(traces),
+        "residual": residual(network.rnn, x, traces),
+        "traces": {
+            name: np.round(trace[:MOST_STEPS, :MOST_FEATURES].numpy().T, 3).tolist() for name, trace in traces.items()
+        },
+    }
+
+
+def half_life(flow: GradientFlow) -> float:
+    """The half-life, at most ten times as long as was looked: beyond that, the slope of the fit means nothing."""
+    return min(flow.half_life, 10.0 * (len(flow.norms) - 1))
+
+
+@torch.no_grad()
+def residual(layer: nn.RNNBase, x: Tensor, traces: dict[str, Tensor]) -> float:
+    """The largest distance between a layer's output over x [T, I] and what its core operation makes of the gates."""
+    h = traces["h"]
+    before = {name: torch.cat([torch.zeros(1, h.shape[1]), traces[name][:-1]]) for name in ("h", "c") if name in traces}
+    if layer.mode == "LSTM":
+        h = traces["o"] * (traces["f"] * before["c"] + traces["i"] * traces["g"]).tanh()
+    elif layer.mode == "GRU":
+        h = (1 - traces["z"]) * traces["n"] + traces["z"] * before["h"]
+    return float((layer(x)[0] - h).abs().max())
+
+
+def gates_of(layer: nn.RNNBase) -> int:
+    """How many gates the weights of a layer hold: its blocks of weights but the one that makes the new state."""
+    return len(layer.get_parameter("weight_hh_l0")) // layer.hidden_size - 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread, so that a result is the same however many units run at once."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

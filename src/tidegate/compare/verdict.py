@@ -1,0 +1,150 @@
+"""Whether a difference stands above the spread: between seeds, and between test sequences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+CONFIDENCE = 0.95
+COST_ORDER = ("rnn", "gru", "lstm")
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A cell, or a baseline, with the errors that it made on the test part."""
+
+    name: str
+    errors: Sequence[np.ndarray]
+    """For each seed, what each test sequence adds to the error [n]; a baseline has one."""
+    metric: Literal["accuracy", "mse"]
+
+    @property
+    def scores(self) -> np.ndarray:
+        """The score of each seed."""
+        errors = np.array([error.mean() for error in self.errors])
+        return 1 - errors if self.metric == "accuracy" else errors
+
+    @property
+    def merits(self) -> np.ndarray:
+        """The scores on a scale on which more is better and differences compare: accuracy, or −log10 of the mse."""
+        return self.scores if self.metric == "accuracy" else -np.log10(np.maximum(self.scores, 1e-30))
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better one contestant is than another, with its 95 % interval."""
+
+    value: float
+    margin: float
+
+    @property
+    def stands(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return abs(self.value) > self.margin
+
+
+def difference(a: Contestant, b: Contestant) -> Difference:
+    """The difference in merit of two contestants on the same test sequences.
+
+    Its variance is that of the means over seeds (Welch 1947) plus that of the mean over test sequences, in which both
+    are compared sequence by sequence; the degrees of freedom are Satterthwaite's (1946).
+    """
+    from scipy.stats import t
+
+    parts = [(float(np.var(c.merits, ddof=1)) / len(c.merits), len(c.merits) - 1) for c in (a, b) if len(c.merits) > 1]
+    per_sequence = _slopes(a) - _slopes(b)
+    if (n := len(per_sequence)) > 1:
+        parts.append((float(np.var(per_sequence, ddof=1)) / n, n - 1))
+    variance = sum(part for part, _ in parts)
+    value = float(a.merits.mean() - b.merits.mean())
+    if variance == 0:
+        return Difference(value, 0.0)
+    freedom = variance**2 / sum(part**2 / df for part, df in parts)
+    return Difference(value, float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(variance))
+
+
+def _slopes(contestant: Contestant) -> np.ndarray:
+    """What each test sequence adds to the merit, to first order [n]."""
+    mean = np.mean(contestant.errors, axis=0)
+    if contestant.metric == "accuracy":
+        return -mean
+    return -mean / (max(float(mean.mean()), 1e-30) * math.log(10))
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """The 95 % interval of a mean by Student's t; the value itself where there is but one."""
+    from scipy.stats import t
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return mean, mean
+    margin = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return mean - margin, mean + margin
+
+
+def decide(
+    equal_size: dict[str, Contestant], equal_parameters: dict[str, Contestant], baselines: dict[str, Contestant]
+) -> dict[str, Any]:
+    """The verdict: a cell is named where it beats every other one in both settings, and every baseline.
+
+    Args:
+        equal_size: the cells that trained, at equal hidden size.
+        equal_parameters: the same at an equal number of parameters.
+        baselines: what a recurrent network must beat.
+    """
+    if not equal_size:
+        return {"cell": None, "sentence": "No cell could be trained: every loss ceased to be finite."}
+    ranked = sorted(equal_size.values(), key=lambda c: -c.merits.mean())
+    best = ranked[0]
+    rival = max(baselines.values(), key=lambda c: c.merits.mean())
+    over_rival = difference(best, rival)
+    if over_rival.value <= over_rival.margin:
+        return {
+            "cell": None,
+            "sentence": f"No cell beats the baseline “{rival.name}” ({_score(rival)}) by more than the uncertainty: "
+            f"the best is {_named(best)}, a difference of {_by(over_rival, best)}. "
+            "You do not need a recurrent network here.",
+        }
+    even = [best, *(c for c in ranked[1:] if not difference(best, c).stands)]
+    beats = f"the best baseline, “{rival.name}” ({_score(rival)})."
+    if len(equal_size) == 1:
+        return {"cell": None, "sentence": f"{_named(best)}; no other cell was compared. It beats {beats}"}
+    if len(even) > 1:
+        behind = "".join(f" {_named(c)} is behind." for c in ranked if c not in even)
+        cheapest = min((c.name for c in even), key=COST_ORDER.index).upper()
+        return {
+            "cell": None,
+            "sentence": "No difference stands above the uncertainty between "
+            f"{' and '.join(map(_named, even))}.{behind} The cheapest of them is the {cheapest}. They beat {beats}",
+        }
+    lead = f"{_named(best)} is ahead of {_named(ranked[1])}, by {_by(difference(best, ranked[1]), best)}"
+    same = equal_parameters[best.name]
+    others = [difference(same, c) for name, c in equal_parameters.items() if name != best.name]
+    if all(d.stands and d.value > 0 for d in others):
+        also = "at equal hidden size, and also at an equal number of parameters"
+        return {"cell": best.name, "sentence": f"{lead}, {also}. It beats {beats}"}
+    return {
+        "cell": None,
+        "sentence": f"{lead}, at equal hidden size, but not at an equal number of parameters: what helps is the size. "
+        f"It beats {beats}",
+    }
+
+
+def _named(contestant: Contestant) -> str:
+    return f"{contestant.name.upper()} ({_score(contestant)})"
+
+
+def _score(contestant: Contestant) -> str:
+    mean = float(contestant.scores.mean())
+    return f"{100 * mean:.1f} %" if contestant.metric == "accuracy" else f"an error of {mean:.3g}"
+
+
+def _by(d: Difference, contestant: Contestant) -> str:
+    if contestant.metric == "accuracy":
+        return f"{100 * d.value:.1f} ± {100 * d.margin:.1f} points"
+    low, high = 10 ** (d.value - d.margin), 10 ** (d.value + d.margin)
+    return f"a factor of {10**d.value:.2g} (between {low:.2g} and {high:.2g})"

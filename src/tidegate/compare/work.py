@@ -1,0 +1,66 @@
+"""Doing units of work: side by side through joblib, each result kept as soon as it is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tidegate.compare.units import Unit
+from tidegate.data import Dataset
+from tidegate.errors import RunError
+from tidegate.tasks.run import write_json
+
+
+class Work:
+    """Runs units, and remembers in a folder what they gave.
+
+    Args:
+        folder: where a result is kept as `KEY.json`; a unit whose result is there is not run again.
+        dataset: what the units work on.
+        jobs: units at once, as joblib's `n_jobs`: none for one, or for what `joblib.parallel_config` says.
+        tell: called after each unit with its key.
+    """
+
+    def __init__(self, folder: Path, dataset: Dataset | None, jobs: int | None, tell: Callable[[str], None]) -> None:
+        self.folder, self.dataset, self.jobs, self.tell = folder, dataset, jobs, tell
+
+    def do(self, units: Sequence[Unit]) -> list[dict[str, Any]]:
+        """The results, in the order of the units."""
+        from joblib import Parallel, delayed
+
+        missing = {unit.key: unit for unit in units if self.kept(unit.key) is None}
+        for unit in units:
+            if unit.key not in missing:
+                self.tell(unit.key)
+        # A worker is handed a few megabytes once, through joblib's memory maps, not with every unit.
+        calls = (delayed(run)(unit, self.dataset) for unit in missing.values())
+        for key, result in Parallel(n_jobs=self.jobs, return_as="generator_unordered")(calls):
+            self.keep(key, result)
+            self.tell(key)
+        results = [self.kept(unit.key) for unit in units]
+        return [result for result in results if result is not None]
+
+    def kept(self, key: str) -> dict[str, Any] | None:
+        """The result of an earlier run; none where there is none."""
+        path = self.folder / f"{key}.json"
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise RunError(
+                got=f"{path} that cannot be read ({type(error).__name__})",
+                wanted="a result as it was written",
+                do="delete that file and pass --resume",
+            ) from None
+
+    def keep(self, key: str, result: dict[str, Any]) -> None:
+        """Keep a result, whole or not at all."""
+        write_json(self.folder / f"{key}.json", result)
+
+
+def run(unit: Unit, dataset: Dataset | None) -> tuple[str, dict[str, Any]]:
+    """What a worker does."""
+    return unit.key, unit.run(dataset)  # type: ignore[arg-type]

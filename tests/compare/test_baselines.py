@@ -1,0 +1,39 @@
+"""The baselines against what they are said to be."""
+
+import numpy as np
+import pytest
+from sklearn.dummy import DummyClassifier
+
+from tidegate.compare.baselines import FEATURES, baselines_of, flattened
+from tidegate.data import Dataset, as_sequences, as_targets, read_dataset
+
+
+def test_the_most_frequent_class_is_scikit_learns_dummy():
+    digits = read_dataset("digits")
+    dummy = DummyClassifier().fit(digits.train.x, digits.train.y).score(digits.test.x, digits.test.y)
+    assert baselines_of("classification", digits)["most frequent class"].scores == pytest.approx([dummy])
+
+
+def test_a_linear_model_solves_what_is_linear():
+    x = np.random.default_rng(0).normal(size=(200, 5, 2))
+    parts = [as_sequences(part).with_targets((part[:, 0, 0] > 0).astype(int)) for part in (x[:150], x[150:])]
+    assert baselines_of("classification", Dataset("linear", *parts))["linear model"].scores > 0.9
+
+
+def steps(lists):
+    x = as_sequences([np.array(one, dtype=float)[:, None] for one in lists])
+    return x.with_targets(as_targets([2 * np.array(one, dtype=float) + 1 for one in lists], x))
+
+
+def test_the_baselines_of_steps():
+    found = baselines_of("regression", Dataset("line", steps([[0, 1], [2, 3, 4]]), steps([[0, 2], [5, 6, 7]])))
+    mean, last, linear = (found[name].errors[0] for name in ("mean", "repeat the last", "linear model"))
+    assert mean == pytest.approx([(16 + 0) / 2, (36 + 64 + 100) / 3])  # the mean of 1, 3, 5, 7, 9 is 5
+    assert last == pytest.approx([(16 + 16) / 2, (36 + 4 + 4) / 3])
+    assert linear == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_a_long_sequence_is_thinned():
+    long = as_sequences(np.zeros((2, FEATURES, 3)))
+    assert flattened(long, FEATURES).shape[1] <= FEATURES
+    assert flattened(as_sequences(np.zeros((2, 4, 3))), 6).shape == (2, 18)
