@@ -27,8 +27,6 @@ def why_not(request: Request) -> str | None:
         return kernels.MISSING
     if request.dtype not in (torch.float32, torch.float64):
         return f"the kernels compute in float32 and float64, not in {request.dtype}"
-    if request.proj_size:
-        return "the kernels have no projection (proj_size)"
     if request.seq_len == 0 or request.batch_size == 0:
         return "an empty batch has nothing to compute"
     if request.transformed:
@@ -47,7 +45,9 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
     for k in range(L):
         if k > 0 and module.dropout > 0:
             x = F.dropout(x, module.dropout, module.training)
-        weights = [w for reverse in directions for w in direction_of(module, k, reverse)[:4]]
+        weights = [
+            w for reverse in directions for w in direction_of(module, k, reverse)[: 5 if module.proj_size else 4]
+        ]
         before = state if L == 1 else tuple(s[k * D : (k + 1) * D] for s in state)
         x, *final = kernels.layer(module.mode, x, before, weights, lengths)
         finals.append(tuple(final))
