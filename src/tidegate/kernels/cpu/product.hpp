@@ -4,13 +4,17 @@
 // of all rows, then the next w. Read by rows it feeds one number at a time to a whole vector of
 // weights; read by columns it is the vector. Both products below need no other copy.
 //
-// Every output is one chain of multiply-adds in the order of k, whatever the tile it falls into, so
-// results do not depend on the number of rows, threads or panels worked on together.
+// Every output is a sum of chains of multiply-adds in the order of k, whatever the tile it falls into,
+// so results do not depend on the number of rows, threads or panels worked on together.
 #pragma once
 #include "simd.hpp"
 
 namespace tidegate {
 namespace TIDEGATE_ISA {
+
+// A chain rounds as often as it is long, and each time at the size of what it holds: chains are short,
+// begin at zero, and only their sums meet what was there before.
+constexpr Index chain = 64;
 
 // acc[panel][row][c] += sum over k of a[k][row] * w[panel][k][c], for R rows, C vectors, P panels.
 template <typename T, int R, int C, int P>
@@ -18,13 +22,6 @@ __attribute__((noinline)) void rows_tile(Index K, const T* a, Index a_block, con
                                          Index acc_row, Index acc_panel) {
   constexpr int W = width<T>;
   Vec<T> sum[P][R][C];
-#pragma GCC unroll 32
-  for (int p = 0; p < P; ++p)
-#pragma GCC unroll 32
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 32
-      for (int c = 0; c < C; ++c) sum[p][r][c] = load(acc + p * acc_panel + r * acc_row + c * W);
-
   const auto step = [&](const T* a_k, const T* w_k) __attribute__((always_inline)) {
 #pragma GCC unroll 32
     for (int p = 0; p < P; ++p) {
@@ -39,19 +36,30 @@ __attribute__((noinline)) void rows_tile(Index K, const T* a, Index a_block, con
       }
     }
   };
-  Index k = 0;
-  for (; k + W <= K; k += W, a += a_block) {
+  for (Index first = 0; first < K; first += chain) {
+    const Index depth = smaller(chain, K - first);
+#pragma GCC unroll 32
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 32
+      for (int r = 0; r < R; ++r)
+#pragma GCC unroll 32
+        for (int c = 0; c < C; ++c) sum[p][r][c] = zero<T>();
+    Index k = 0;
+    for (; k + W <= depth; k += W, a += a_block) {
 #pragma GCC unroll 4
-    for (int j = 0; j < W; ++j, w += C * W) step(a + j, w);
+      for (int j = 0; j < W; ++j, w += C * W) step(a + j, w);
+    }
+    for (int j = 0; j < depth - k; ++j, w += C * W) step(a + j, w);
+#pragma GCC unroll 32
+    for (int p = 0; p < P; ++p)
+#pragma GCC unroll 32
+      for (int r = 0; r < R; ++r)
+#pragma GCC unroll 32
+        for (int c = 0; c < C; ++c) {
+          T* const to = acc + p * acc_panel + r * acc_row + c * W;
+          store(to, load(to) + sum[p][r][c]);
+        }
   }
-  for (int j = 0; j < K - k; ++j, w += C * W) step(a + j, w);
-
-#pragma GCC unroll 32
-  for (int p = 0; p < P; ++p)
-#pragma GCC unroll 32
-    for (int r = 0; r < R; ++r)
-#pragma GCC unroll 32
-      for (int c = 0; c < C; ++c) store(acc + p * acc_panel + r * acc_row + c * W, sum[p][r][c]);
 }
 
 template <int C> constexpr int most_rows = accumulators / C > 8 ? 8 : accumulators / C;
