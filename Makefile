@@ -26,30 +26,18 @@ lint: install
 demo: install
 	$(PY) -m examples.demo
 
-# The pool keeps memory for the next call on purpose: leaks are not looked for.
-SANITIZE := build/sanitize
-KERNELS := src/tidegate/kernels/cpu
-SANITIZERS := -std=c++17 -O1 -g -fopenmp -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -I $(KERNELS)
-AVX2 := -mavx2 -mfma
-AVX512 := $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
-ifeq ($(shell uname -m),x86_64)
-ISAS := generic avx2 avx512
-$(SANITIZE)/avx2.o: FLAGS := $(AVX2)
-$(SANITIZE)/avx512.o: FLAGS := $(AVX512)
-X86 := -DTIDEGATE_X86
-else
-ISAS := generic
-endif
+# The kernels of each instruction set over random shapes, under AddressSanitizer and UndefinedBehaviorSanitizer.
+SANITIZED := $(if $(filter x86_64 amd64,$(shell uname -m)),generic avx2 avx512,generic)
+FLAGS_avx2 := -mavx2 -mfma
+FLAGS_avx512 := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 
-sanitize: $(SANITIZE)/run
-	for isa in $(ISAS); do OMP_NUM_THREADS=3 ASAN_OPTIONS=detect_leaks=0 $< $$isa 400 || exit 1; done
+sanitize: $(SANITIZED:%=build/random_shapes_%)
+	for run in $^; do $$run 200 || exit 1; done
 
-$(SANITIZE)/run: tests/kernels/sanitize.cpp $(KERNELS)/pool.cpp $(ISAS:%=$(SANITIZE)/%.o)
-	$(CXX) $(SANITIZERS) $(X86) $^ -o $@
-
-$(SANITIZE)/%.o: $(wildcard $(KERNELS)/*.hpp) $(KERNELS)/engine.cpp
-	mkdir -p $(SANITIZE)
-	$(CXX) $(SANITIZERS) $(FLAGS) -DTIDEGATE_ISA=$* -c $(KERNELS)/engine.cpp -o $@
+build/random_shapes_%: tests/kernels/random_shapes.cpp $(wildcard src/tidegate/kernels/cpu/*pp)
+	mkdir -p build
+	$(CXX) -std=c++17 -O1 -g -fopenmp -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wno-psabi \
+		-Wno-maybe-uninitialized -Wno-uninitialized -DTIDEGATE_ISA=$* $(FLAGS_$*) $< src/tidegate/kernels/cpu/pool.cpp -o $@
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

@@ -23,21 +23,24 @@ SIZES = [  # T, B, I, H: chosen to miss every block size
 ]
 
 
-def inputs(mode, T, B, I, H, D=1, bias=True, dtype=torch.float64):
+def inputs(mode, T, B, I, H, D=1, bias=True, proj=0, dtype=torch.float64):
     """x, the state and the weights of one layer by name, at the scale at which layers work."""
-    G = GATES[mode]
-    shapes = {"x": (T, B, I), "h0": (D, B, H)} | ({"c0": (D, B, H)} if mode == "LSTM" else {})
+    G, P = GATES[mode], proj or H
+    shapes = {"x": (T, B, I), "h0": (D, B, P)} | ({"c0": (D, B, H)} if mode == "LSTM" else {})
     for d in range(D):
-        shapes |= {f"w_ih{d}": (G * H, I), f"w_hh{d}": (G * H, H)}
+        shapes |= {f"w_ih{d}": (G * H, I), f"w_hh{d}": (G * H, P)}
         if bias:
             shapes |= {f"b_ih{d}": (G * H,), f"b_hh{d}": (G * H,)}
+        if proj:
+            shapes |= {f"w_hr{d}": (P, H)}
     scale = {"x": 1.0, "h0": 0.5, "c0": 0.5}
     return {k: (torch.randn(s, dtype=torch.float64) * scale.get(k, H**-0.5 / 2)).to(dtype) for k, s in shapes.items()}
 
 
 def parts(leaves, D):
     state = tuple(leaves[k] for k in ("h0", "c0") if k in leaves)
-    weights = [leaves.get(f"{k}{d}") for d in range(D) for k in ("w_ih", "w_hh", "b_ih", "b_hh")]
+    names = ("w_ih", "w_hh", "b_ih", "b_hh", *(["w_hr"] if "w_hr0" in leaves else []))
+    weights = [leaves.get(f"{k}{d}") for d in range(D) for k in names]
     return leaves["x"], state, weights
 
 
@@ -50,7 +53,7 @@ def judge(mode, lengths=None, D=1):
         x, state, weights = parts(leaves, D)
         runs = [
             reference.recur(
-                mode, Direction(*weights[4 * d : 4 * d + 4], None), x, tuple(s[d] for s in state), lengths, d == 1
+                mode, Direction(*kernels.of_direction(weights, d, D)), x, tuple(s[d] for s in state), lengths, d == 1
             )
             for d in range(D)
         ]
@@ -98,3 +101,11 @@ def test_agrees_with_the_reference(mode, sizes, dtype, isa):
 def test_agrees_with_any_number_of_threads(mode, sizes, ragged, threads):
     T, B, *_ = sizes
     assert_agrees(mode, sizes, torch.float64, torch.randint(1, T + 1, (B,)) if ragged else None, bias=not ragged)
+
+
+@pytest.mark.parametrize("proj", [1, 5, 33, 100])
+@pytest.mark.parametrize("sizes", [(7, 3, 5, 101), (20, 1, 4, 160), (5, 40, 30, 128)], ids=str)
+def test_projects_the_state_of_an_lstm(sizes, proj, isa, threads):
+    T, B, *_ = sizes
+    assert_agrees("LSTM", sizes, torch.float64, proj=proj)
+    assert_agrees("LSTM", sizes, torch.float64, torch.randint(0, T + 1, (B,)), D=2, proj=proj)

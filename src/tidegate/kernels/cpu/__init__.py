@@ -28,8 +28,6 @@ def why_not(request: Request) -> str | None:
         return kernels.MISSING
     if request.dtype not in DTYPES:
         return f"the kernels compute in float32 and float64, not in {request.dtype}"
-    if request.proj_size:
-        return "the kernels have no projection (proj_size)"
     if request.seq_len == 0 or request.batch_size == 0:
         return "an empty batch has nothing to compute"
     if request.transformed:
@@ -50,9 +48,10 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
     for k in range(L):
         if k > 0 and module.dropout > 0:
             x = F.dropout(x, module.dropout, module.training)
-        weights = [*direction_of(module, k, False)[:4]]
+        many = 5 if module.proj_size else 4
+        weights = [*direction_of(module, k, False)[:many]]
         if D == 2:
-            weights += direction_of(module, k, True)[:4]
+            weights += direction_of(module, k, True)[:many]
         before = state if L == 1 else tuple(s[k * D : (k + 1) * D] for s in state)
         x, *final = kernels.layer(module.mode, x, before, weights, lengths)
         if L == 1:

@@ -54,21 +54,22 @@ TIDEGATE_INLINE Vec<float> sigmoid(Vec<float> x) {
   return reciprocal(fill(1.0f) + times_power_of_two(p, n));
 }
 
-// tanh(x) = x P(x²) / Q(x²) for |x| < 7.9053, where it reaches 1 in single precision.
+// tanh(x) = x P(x²) / Q(x²) to 2e-9 for |x| < 7.9053, where it reaches 1 in single precision. Both begin
+// with exactly 1: an error that always has the same sign near zero would add up from step to step.
 TIDEGATE_INLINE Vec<float> tanh(Vec<float> x) {
   x = at_least(at_most(x, 7.90531110763549805f), -7.90531110763549805f);
   const Vec<float> y = x * x;
-  Vec<float> p = fill(-2.76076847742355e-16f);
-  p = p * y + fill(2.00018790482477e-13f);
-  p = p * y + fill(-8.60467152213735e-11f);
-  p = p * y + fill(5.12229709037114e-08f);
-  p = p * y + fill(1.48572235717979e-05f);
-  p = p * y + fill(6.37261928875436e-04f);
-  p = p * y + fill(4.89352455891786e-03f);
-  Vec<float> q = fill(1.19825839466702e-06f);
-  q = q * y + fill(1.18534705686654e-04f);
-  q = q * y + fill(2.26843463243900e-03f);
-  q = q * y + fill(4.89352518554385e-03f);
+  Vec<float> p = fill(-1.19916489e-13f);
+  p = p * y + fill(6.50767875e-11f);
+  p = p * y + fill(-2.25754705e-08f);
+  p = p * y + fill(1.17016812e-05f);
+  p = p * y + fill(3.15480851e-03f);
+  p = p * y + fill(1.31291724e-01f);
+  p = p * y + fill(1.0f);
+  Vec<float> q = fill(2.62102167e-04f);
+  q = q * y + fill(2.46965131e-02f);
+  q = q * y + fill(4.64625047e-01f);
+  q = q * y + fill(1.0f);
   return x * p * reciprocal(q);
 }
 

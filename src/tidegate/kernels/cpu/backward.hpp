@@ -71,8 +71,9 @@ void add_sums(Index rows, const T* a, const T* x, T* sums) {
 
 template <typename T, typename C> void backward(const Call& call) {
   constexpr int W = width<T>, S = C::slots, G = C::gates;
-  const Index B = call.B, I = call.I, H = call.H;
-  const Index H_blocks = blocks(H, W), I_blocks = blocks(I, W);
+  const Index B = call.B, I = call.I, H = call.H, P = call.P;
+  const Index H_blocks = blocks(H, W), I_blocks = blocks(I, W), P_blocks = blocks(P, W);
+  const bool projected = call.w_hr;
 
   Schedule schedule;
   schedule.steps = longest(call);
@@ -87,19 +88,22 @@ template <typename T, typename C> void backward(const Call& call) {
   const Index d_rows = chunk_rows + B;  // the last B hold the step after the chunk
   const bool small_input = I <= 2;      // then d_w_ih goes with the sums for the biases
 
-  // Panels of W_hh, columns of it, W_panel vectors wide; fewer when each thread should have some.
-  const Index wide_h = how.by_units ? larger<Index>(1, smaller<Index>(4, H_blocks / threads)) : 4;
-  const Index panels = blocks(H_blocks, wide_h);
+  // Panels of W_hh and W_hr, columns of them, wide_h vectors wide; fewer when each thread should have some.
+  const Index wide_h = how.by_units ? larger<Index>(1, smaller<Index>(4, P_blocks / threads)) : 4;
+  const Index panels = blocks(H_blocks, wide_h), panels_p = blocks(P_blocks, wide_h);
   const Index wide_i = 4, panels_i = blocks(I_blocks, wide_i);
 
   Arena arena;
   const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B);
   const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_count = arena.reserve<Index>(call.T + 2);
   const Index at_place = arena.reserve<Place>(chunk_rows);
-  const Index at_w_hh = arena.reserve<T>(H_blocks * W * G * H);
+  const Index at_w_hh = arena.reserve<T>(P_blocks * W * G * H);
+  const Index at_w_hr = projected ? arena.reserve<T>(H_blocks * W * P) : 0;
   const Index at_w_ih = call.d_x.data ? arena.reserve<T>(I_blocks * W * G * H) : 0;
   const Index at_d = arena.reserve<T>(S * H_blocks * d_rows * W);
-  const Index at_x = arena.reserve<T>(I_blocks * chunk_rows * W), at_h = arena.reserve<T>(H_blocks * chunk_rows * W);
+  const Index at_x = arena.reserve<T>(I_blocks * chunk_rows * W), at_h = arena.reserve<T>(P_blocks * chunk_rows * W);
+  const Index at_dp = projected ? arena.reserve<T>(P_blocks * chunk_rows * W) : 0;
+  const Index at_m = projected ? arena.reserve<T>(H_blocks * chunk_rows * W) : 0;
   const Index at_dh = arena.reserve<T>(H_blocks * B * W), at_dc = C::has_c ? arena.reserve<T>(H_blocks * B * W) : 0;
   const Index acc_size = rows_block * 4 * W;
   const Index at_acc = arena.reserve<T>(threads * acc_size);
@@ -117,6 +121,9 @@ template <typename T, typename C> void backward(const Call& call) {
   T* const d = arena.at<T>(at_d);
   T* const x = arena.at<T>(at_x);
   T* const h_before = arena.at<T>(at_h);
+  T* const w_hr = arena.at<T>(at_w_hr);
+  T* const dp = arena.at<T>(at_dp);  // gradients of h
+  T* const m = arena.at<T>(at_m);    // h before its projection
   T* const dh = arena.at<T>(at_dh);
   T* const dc = arena.at<T>(at_dc);
   const Index d_block = d_rows * W, state_block = B * W, chunk_block = chunk_rows * W;
@@ -127,19 +134,32 @@ template <typename T, typename C> void backward(const Call& call) {
     const Share share = how.by_units ? share_of_rows(schedule, B, 0, 1) : share_of_rows(schedule, B, q, n);
     const Range own = how.by_units ? share_of(panels, q, n) : Range{0, panels};
     const Range own_blocks{own.first * wide_h, smaller(own.last * wide_h, H_blocks)};
+    const Range own_p = how.by_units ? share_of(panels_p, q, n) : Range{0, panels_p};
+    const Range own_blocks_p{own_p.first * wide_h, smaller(own_p.last * wide_h, P_blocks)};
     T* const acc = arena.at<T>(at_acc) + q * acc_size;
     T* const sums = arena.at<T>(at_sums) + q * blocks(sums_size, 16) * 16;
 
-    const Range packed = share_of(panels, q, n);
+    const Range packed = share_of(panels_p, q, n);
     for (Index p = packed.first; p < packed.last; ++p) {
-      const Index wide = smaller(wide_h, H_blocks - p * wide_h);
+      const Index wide = smaller(wide_h, P_blocks - p * wide_h);
       for (int j = 0; j < G; ++j)
         for (Index u = 0; u < wide; ++u) {
           const Index unit = (p * wide_h + u) * W;
-          pack_straight(static_cast<const T*>(call.w_hh) + C::gate_of_h(C::h_slot + j) * H * H + unit, H,
-                        static_cast<int>(smaller<Index>(W, H - unit)), H,
+          pack_straight(static_cast<const T*>(call.w_hh) + C::gate_of_h(C::h_slot + j) * H * P + unit, P,
+                        static_cast<int>(smaller<Index>(W, P - unit)), H,
                         w_hh + (p * wide_h * G * H + j * H * wide + u) * W, wide * W);
         }
+    }
+    if (projected) {
+      const Range packed_h = share_of(panels, q, n);
+      for (Index p = packed_h.first; p < packed_h.last; ++p) {
+        const Index wide = smaller(wide_h, H_blocks - p * wide_h);
+        for (Index u = 0; u < wide; ++u) {
+          const Index unit = (p * wide_h + u) * W;
+          pack_straight(static_cast<const T*>(call.w_hr) + unit, H, static_cast<int>(smaller<Index>(W, H - unit)), P,
+                        w_hr + (p * wide_h * P + u) * W, wide * W);
+        }
+      }
     }
     if (call.d_x.data) {
       const Range packed_i = share_of(panels_i, q, n);
@@ -156,12 +176,15 @@ template <typename T, typename C> void backward(const Call& call) {
     }
     for (Index r = 0; r < share.count; ++r) {
       const Index b = schedule.order[share.row(r)];
-      for (Index u = own_blocks.first; u < own_blocks.last; ++u) {
-        const int lanes = static_cast<int>(smaller<Index>(W, H - u * W));
-        const Index at = u * state_block + (share.start + r) * W;
-        store(dh + at, call.d_hn ? load_part(static_cast<const T*>(call.d_hn) + b * H + u * W, lanes) : zero<T>());
-        if (C::has_c) store(dc + at, call.d_cn ? load_part(static_cast<const T*>(call.d_cn) + b * H + u * W, lanes) : zero<T>());
-      }
+      for (Index u = own_blocks_p.first; u < own_blocks_p.last; ++u)
+        store(dh + u * state_block + (share.start + r) * W,
+              call.d_hn ? load_part(static_cast<const T*>(call.d_hn) + b * P + u * W, static_cast<int>(smaller<Index>(W, P - u * W)))
+                        : zero<T>());
+      if (C::has_c)
+        for (Index u = own_blocks.first; u < own_blocks.last; ++u)
+          store(dc + u * state_block + (share.start + r) * W,
+                call.d_cn ? load_part(static_cast<const T*>(call.d_cn) + b * H + u * W, static_cast<int>(smaller<Index>(W, H - u * W)))
+                          : zero<T>());
     }
     for (Index v = 0; v < sums_size; v += W) store(sums + v, zero<T>());
     barrier.wait(n);
@@ -196,6 +219,43 @@ template <typename T, typename C> void backward(const Call& call) {
         const Index running = share.active(schedule.active(s)), later = share.active(schedule.active(s + 1));
         const Index at_s = schedule.offset[s] - chunk_start + start_in(s);
         const Index at_later = s + 1 < s_last ? schedule.offset[s + 1] - chunk_start + start_in(s + 1) : chunk_rows + share.start;
+        const auto d_out_of = [&](Index r) __attribute__((always_inline)) {
+          const Index i = share.row(r);
+          return row_of<const T>(call.d_out, schedule.time(i, s), schedule.order[i]);
+        };
+        // acc = the gradients of h of rows first .. last, for panel p of its features
+        const auto gradients_of_h = [&](Index p, Index first, Index last) __attribute__((always_inline)) {
+          const Index wide = smaller(wide_h, P_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, P - unit);
+          for (Index r = first; r < last; ++r) {
+            const T* const from = dh + p * wide_h * state_block + (share.start + r) * W;
+            const T* const d_out = call.d_out.data ? d_out_of(r) + unit : nullptr;
+            T* const to = acc + (r - first) * wide * W;
+            for (Index u = 0; u < wide; ++u) {
+              Vec<T> sum = load(from + u * state_block);
+              if (d_out) sum += load_part(d_out + u * W, static_cast<int>(smaller<Index>(W, units - u * W)));
+              store(to + u * W, sum);
+            }
+          }
+        };
+        const auto through_w_hh = [&](Index p, Index first, Index last) __attribute__((always_inline)) {
+          if (later > first)
+            product(smaller(wide_h, P_blocks - p * wide_h), smaller(last, later) - first,
+                    d + C::h_slot * H_blocks * d_block + (at_later + first) * W, w_hh + p * wide_h * G * H * W);
+        };
+        if (projected) {
+          for (Index p = own_p.first; p < own_p.last; ++p) {
+            const Index wide = smaller(wide_h, P_blocks - p * wide_h);
+            for (Index first = 0; first < running; first += group) {
+              const Index last = smaller(first + group, running);
+              gradients_of_h(p, first, last);
+              through_w_hh(p, first, last);
+              for (Index r = first; r < last; ++r)
+                for (Index u = 0; u < wide; ++u)
+                  store(dp + (p * wide_h + u) * chunk_block + (at_s + r) * W, load(acc + ((r - first) * wide + u) * W));
+            }
+          }
+          if (how.by_units) barrier.wait(n);
+        }
         for (Index p = own.first; p < own.last; ++p) {
           const Index wide = smaller(wide_h, H_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, H - unit);
           const auto row = [&](Index r) __attribute__((always_inline)) {
@@ -214,10 +274,6 @@ template <typename T, typename C> void backward(const Call& call) {
             to.dc = dc + state;
             return to;
           };
-          const auto d_out_of = [&](Index r) __attribute__((always_inline)) {
-            const Index i = share.row(r);
-            return row_of<const T>(call.d_out, schedule.time(i, s), schedule.order[i]) + unit;
-          };
           // The next rows come from memory while this group multiplies.
           const auto fetch = [&](Index first) {
             for (Index r = first; r < smaller(first + group, running); ++r) {
@@ -225,26 +281,21 @@ template <typename T, typename C> void backward(const Call& call) {
               if (C::saved) prefetch(from.saved, wide * C::saved * W);
               if (C::needs_old_h) prefetch(from.h_old, units);
               if (C::needs_new_h) prefetch(from.h, units);
-              if (call.d_out.data) prefetch(d_out_of(r), units);
+              if (call.d_out.data && !projected) prefetch(d_out_of(r) + unit, units);
             }
           };
           fetch(0);
           for (Index first = 0; first < running; first += group) {
             const Index last = smaller(first + group, running);
-            for (Index r = first; r < last; ++r) {
-              const T* const from = dh + p * wide_h * state_block + (share.start + r) * W;
-              const T* const d_out = call.d_out.data ? d_out_of(r) : nullptr;
-              T* const to = acc + (r - first) * wide * W;
-              for (Index u = 0; u < wide; ++u) {
-                Vec<T> sum = load(from + u * state_block);
-                if (d_out) sum += load_part(d_out + u * W, static_cast<int>(smaller<Index>(W, units - u * W)));
-                store(to + u * W, sum);
-              }
-            }
+            if (!projected) gradients_of_h(p, first, last);
             fetch(last);
-            if (later > first)
-              product(wide, smaller(last, later) - first, d + C::h_slot * H_blocks * d_block + (at_later + first) * W,
-                      w_hh + p * wide_h * G * H * W);
+            if (projected) {
+              for (Index v = 0; v < (last - first) * wide; ++v) store(acc + v * W, zero<T>());
+              rows_panel<T>(static_cast<int>(wide), last - first, P, dp + (at_s + first) * W, chunk_block, w_hr + p * wide_h * P * W,
+                            acc, wide * W);
+            } else {
+              through_w_hh(p, first, last);
+            }
             for (Index r = first; r < last; ++r)
               backward_row<T, C>(row(r), wide, units, s ? C::saved * W : W, state_block, d_block, H_blocks * d_block);
           }
@@ -255,8 +306,13 @@ template <typename T, typename C> void backward(const Call& call) {
             const Index i = share.row(r), b = schedule.order[i], t = schedule.time(i, s), k = at_s + r;
             place[k] = {t, b};
             block_row(row_of<const T>(call.x, t, b), I, x + k * W, chunk_block);
-            block_row(s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) : static_cast<const T*>(call.h0) + b * H, H,
+            block_row(s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) : static_cast<const T*>(call.h0) + b * P, P,
                       h_before + k * W, chunk_block);
+            if constexpr (C::has_c)
+              for (Index u = 0; u < H_blocks && projected; ++u) {
+                const T* const keep = saved + ((schedule.offset[s] + i) * H_blocks + u) * C::saved * W;
+                store(m + u * chunk_block + k * W, load(keep + 3 * W) * tanh(load(keep + 4 * W)));
+              }
           }
         if (how.by_units || s == s_first) barrier.wait(n);
         if (s == s_first)
@@ -267,31 +323,34 @@ template <typename T, typename C> void backward(const Call& call) {
             }
       }
 
-      // d_w += dᵀ @ [x, h_before] and the sums of d, for the units of this thread
+      // d_w += dᵀ @ [x, h_before], d_w_hr += dpᵀ @ m and the sums of d, for the units of this thread
       constexpr int R = tile_columns<T>;
-      for (Index k = 0; k < rows; k += chain_length) {
-        const Index depth = smaller(chain_length, rows - k);
+      for (Index k = 0; k < rows; k += 2 * chain) {
+        const Index depth = smaller(2 * chain, rows - k);
         const bool overwrite = first_chunk && k == 0;
-        for (int side = 0; side < 2; ++side) {
-          T* const target = static_cast<T*>(side ? call.d_w_hh : call.d_w_ih);
+        for (int side = 0; side < 3; ++side) {
+          const bool hr = side == 2;
+          T* const target = static_cast<T*>(hr ? call.d_w_hr : side ? call.d_w_hh : call.d_w_ih);
           if (!target || (!side && small_input)) continue;
-          const Index N = side ? H : I, N_blocks = side ? H_blocks : I_blocks;
-          const T* const right = side ? h_before : x;
-          const int slot = side ? C::h_slot : C::x_slot;
-          const Range columns = share_of(G * H_blocks, q, n);
+          const Index N = hr ? H : side ? P : I, N_blocks = blocks(N, W), left_block = hr ? chunk_block : d_block;
+          const T* const left = hr ? dp : d;
+          const T* const right = hr ? m : side ? h_before : x;
+          const int slot = hr ? 0 : side ? C::h_slot : C::x_slot;
+          const Index left_units = hr ? P : H;
+          const Range columns = share_of(hr ? P_blocks : G * H_blocks, q, n);
           for (Index c = 0; c < N_blocks; c += 3) {
             const int wide = static_cast<int>(smaller<Index>(3, N_blocks - c));
             for (Index column = slot * H_blocks + columns.first; column < slot * H_blocks + columns.last; ++column) {
               const int v = static_cast<int>(column / H_blocks);
-              const Index unit = column % H_blocks * W, gate = side ? C::gate_of_h(v) : C::gate_of_x(v);
-              for (int r_first = 0; r_first < W && unit + r_first < H; r_first += R) {
+              const Index unit = column % H_blocks * W, gate = hr ? 0 : side ? C::gate_of_h(v) : C::gate_of_x(v);
+              for (int r_first = 0; r_first < W && unit + r_first < left_units; r_first += R) {
                 T tile[R * 3 * W];
-                const T* const a = d + column * d_block + k * W + r_first;
+                const T* const a = left + column * left_block + k * W + r_first;
                 const T* const b = right + c * chunk_block + k * W;
                 if (wide == 3) columns_tile<T, R, 3>(depth, a, b, chunk_block, tile);
                 else if (wide == 2) columns_tile<T, R, 2>(depth, a, b, chunk_block, tile);
                 else columns_tile<T, R, 1>(depth, a, b, chunk_block, tile);
-                for (int r = 0; r < R && unit + r_first + r < H; ++r)
+                for (int r = 0; r < R && unit + r_first + r < left_units; ++r)
                   for (int j = 0; j < wide; ++j) {
                     T* const to = target + (gate * H + unit + r_first + r) * N + (c + j) * W;
                     const int lanes = static_cast<int>(smaller<Index>(W, N - (c + j) * W));
@@ -339,8 +398,8 @@ template <typename T, typename C> void backward(const Call& call) {
 
     // gradients of the initial state
     const Index running = share.active(schedule.active(0));
-    for (Index p = own.first; p < own.last; ++p) {
-      const Index wide = smaller(wide_h, H_blocks - p * wide_h);
+    for (Index p = own_p.first; p < own_p.last; ++p) {
+      const Index wide = smaller(wide_h, P_blocks - p * wide_h);
       for (Index r_first = 0; r_first < share.count; r_first += rows_block) {
         const Index r_last = smaller(r_first + rows_block, share.count);
         for (Index r = r_first; r < r_last; ++r)
@@ -352,13 +411,16 @@ template <typename T, typename C> void backward(const Call& call) {
         for (Index r = r_first; r < r_last; ++r)
           for (Index u = 0; u < wide; ++u) {
             const Index block = p * wide_h + u, b = schedule.order[share.row(r)];
-            const int lanes = static_cast<int>(smaller<Index>(W, H - block * W));
-            if (call.d_h0) store_part(static_cast<T*>(call.d_h0) + b * H + block * W, load(acc + ((r - r_first) * wide + u) * W), lanes);
-            if (C::has_c && call.d_c0)
-              store_part(static_cast<T*>(call.d_c0) + b * H + block * W, load(dc + block * state_block + (share.start + r) * W), lanes);
+            const int lanes = static_cast<int>(smaller<Index>(W, P - block * W));
+            if (call.d_h0) store_part(static_cast<T*>(call.d_h0) + b * P + block * W, load(acc + ((r - r_first) * wide + u) * W), lanes);
           }
       }
     }
+    if (C::has_c && call.d_c0)
+      for (Index r = 0; r < share.count; ++r)
+        for (Index u = own_blocks.first; u < own_blocks.last; ++u)
+          store_part(static_cast<T*>(call.d_c0) + schedule.order[share.row(r)] * H + u * W,
+                     load(dc + u * state_block + (share.start + r) * W), static_cast<int>(smaller<Index>(W, H - u * W)));
 
     // the sums of d, and d_x past the end of a sequence
     const Range columns = share_of(S * H_blocks, q, n);
@@ -383,7 +445,8 @@ template <typename T, typename C> void backward(const Call& call) {
           for (Index k = 0; k < I; ++k) row_of<T>(call.d_x, t, schedule.order[i])[k] = T(0);
     // no real step at all: every weight has gradient zero
     if (schedule.steps == 0 && q == 0) {
-      if (call.d_w_hh) std::memset(call.d_w_hh, 0, static_cast<std::size_t>(G * H * H) * sizeof(T));
+      if (call.d_w_hh) std::memset(call.d_w_hh, 0, static_cast<std::size_t>(G * H * P) * sizeof(T));
+      if (call.d_w_hr) std::memset(call.d_w_hr, 0, static_cast<std::size_t>(P * H) * sizeof(T));
       if (call.d_w_ih) std::memset(call.d_w_ih, 0, static_cast<std::size_t>(G * H * I) * sizeof(T));
     }
   });

@@ -77,6 +77,55 @@ template <typename T> T* address(std::uintptr_t at) { return reinterpret_cast<T*
 
 using At = std::uintptr_t;
 
+void run_forward(int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
+                 At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At b_ih, At b_hh, At h0, At c0,
+                 At out, Index out_step, Index out_sequence, At hn, At cn, At saved, Index P, At w_hr) {
+  Call call{};
+  call.cell = static_cast<Cell>(cell);
+  call.T = T, call.B = B, call.I = I, call.H = H, call.P = P;
+  call.lengths = address<const Index>(lengths);
+  call.reverse = reverse;
+  call.threads = allowed(threads);
+  call.x = {address<void>(x), x_step, x_sequence};
+  call.w_ih = address<const void>(w_ih), call.w_hh = address<const void>(w_hh), call.w_hr = address<const void>(w_hr);
+  call.b_ih = address<const void>(b_ih), call.b_hh = address<const void>(b_hh);
+  call.h0 = address<const void>(h0), call.c0 = address<const void>(c0);
+  call.out = {address<void>(out), out_step, out_sequence};
+  call.hn = address<void>(hn), call.cn = address<void>(cn);
+  call.saved = address<void>(saved);
+  const Engine& engine = precise ? *chosen.precise : *chosen.single;
+  nb::gil_scoped_release release;
+  engine.forward(call);
+}
+
+void run_backward(int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
+                  At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At h0, At c0,
+                  At out, Index out_step, Index out_sequence, At saved,
+                  At d_out, Index d_out_step, Index d_out_sequence, At d_hn, At d_cn,
+                  At d_x, Index d_x_step, Index d_x_sequence, bool add_to_d_x,
+                  At d_w_ih, At d_w_hh, At d_b_ih, At d_b_hh, At d_h0, At d_c0, Index P, At w_hr, At d_w_hr) {
+  Call call{};
+  call.cell = static_cast<Cell>(cell);
+  call.T = T, call.B = B, call.I = I, call.H = H, call.P = P;
+  call.lengths = address<const Index>(lengths);
+  call.reverse = reverse;
+  call.threads = allowed(threads);
+  call.x = {address<void>(x), x_step, x_sequence};
+  call.w_ih = address<const void>(w_ih), call.w_hh = address<const void>(w_hh), call.w_hr = address<const void>(w_hr);
+  call.h0 = address<const void>(h0), call.c0 = address<const void>(c0);
+  call.out = {address<void>(out), out_step, out_sequence};
+  call.saved = address<void>(saved);
+  call.d_out = {address<void>(d_out), d_out_step, d_out_sequence};
+  call.d_hn = address<const void>(d_hn), call.d_cn = address<const void>(d_cn);
+  call.d_x = {address<void>(d_x), d_x_step, d_x_sequence};
+  call.add_to_d_x = add_to_d_x;
+  call.d_w_ih = address<void>(d_w_ih), call.d_w_hh = address<void>(d_w_hh), call.d_w_hr = address<void>(d_w_hr);
+  call.d_b_ih = address<void>(d_b_ih), call.d_b_hh = address<void>(d_b_hh);
+  call.d_h0 = address<void>(d_h0), call.d_c0 = address<void>(d_c0);
+  const Engine& engine = precise ? *chosen.precise : *chosen.single;
+  nb::gil_scoped_release release;
+  engine.backward(call);
+}
 
 }  // namespace
 }  // namespace tidegate
@@ -114,29 +163,15 @@ NB_MODULE(_cpu, m) {
     return nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>>(memory, {bytes}, owner);
   });
 
-  m.def(
-      "forward",
-      [](int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
-         At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At b_ih, At b_hh, At h0, At c0,
-         At out, Index out_step, Index out_sequence, At hn, At cn, At saved) {
-        Call call{};
-        call.cell = static_cast<Cell>(cell);
-        call.T = T, call.B = B, call.I = I, call.H = H;
-        call.lengths = address<const Index>(lengths);
-        call.reverse = reverse;
-        call.threads = allowed(threads);
-        call.x = {address<void>(x), x_step, x_sequence};
-        call.w_ih = address<const void>(w_ih), call.w_hh = address<const void>(w_hh);
-        call.b_ih = address<const void>(b_ih), call.b_hh = address<const void>(b_hh);
-        call.h0 = address<const void>(h0), call.c0 = address<const void>(c0);
-        call.out = {address<void>(out), out_step, out_sequence};
-        call.hn = address<void>(hn), call.cn = address<void>(cn);
-        call.saved = address<void>(saved);
-        const Engine& engine = precise ? *chosen.precise : *chosen.single;
-        nb::gil_scoped_release release;
-        engine.forward(call);
-      });
-
+  // h as wide as the cell, and h projected: P and w_hr (and d_w_hr) come last.
+  m.def("forward",
+        [](int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
+           At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At b_ih, At b_hh, At h0, At c0,
+           At out, Index out_step, Index out_sequence, At hn, At cn, At saved) {
+          run_forward(cell, precise, T, B, I, H, lengths, reverse, threads, x, x_step, x_sequence, w_ih, w_hh, b_ih, b_hh, h0, c0,
+                      out, out_step, out_sequence, hn, cn, saved, H, 0);
+        });
+  m.def("forward", &run_forward);
   m.def("backward",
         [](int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
            At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At h0, At c0,
@@ -144,26 +179,9 @@ NB_MODULE(_cpu, m) {
            At d_out, Index d_out_step, Index d_out_sequence, At d_hn, At d_cn,
            At d_x, Index d_x_step, Index d_x_sequence, bool add_to_d_x,
            At d_w_ih, At d_w_hh, At d_b_ih, At d_b_hh, At d_h0, At d_c0) {
-          Call call{};
-          call.cell = static_cast<Cell>(cell);
-          call.T = T, call.B = B, call.I = I, call.H = H;
-          call.lengths = address<const Index>(lengths);
-          call.reverse = reverse;
-          call.threads = allowed(threads);
-          call.x = {address<void>(x), x_step, x_sequence};
-          call.w_ih = address<const void>(w_ih), call.w_hh = address<const void>(w_hh);
-          call.h0 = address<const void>(h0), call.c0 = address<const void>(c0);
-          call.out = {address<void>(out), out_step, out_sequence};
-          call.saved = address<void>(saved);
-          call.d_out = {address<void>(d_out), d_out_step, d_out_sequence};
-          call.d_hn = address<const void>(d_hn), call.d_cn = address<const void>(d_cn);
-          call.d_x = {address<void>(d_x), d_x_step, d_x_sequence};
-          call.add_to_d_x = add_to_d_x;
-          call.d_w_ih = address<void>(d_w_ih), call.d_w_hh = address<void>(d_w_hh);
-          call.d_b_ih = address<void>(d_b_ih), call.d_b_hh = address<void>(d_b_hh);
-          call.d_h0 = address<void>(d_h0), call.d_c0 = address<void>(d_c0);
-          const Engine& engine = precise ? *chosen.precise : *chosen.single;
-          nb::gil_scoped_release release;
-          engine.backward(call);
+          run_backward(cell, precise, T, B, I, H, lengths, reverse, threads, x, x_step, x_sequence, w_ih, w_hh, h0, c0, out, out_step,
+                       out_sequence, saved, d_out, d_out_step, d_out_sequence, d_hn, d_cn, d_x, d_x_step, d_x_sequence, add_to_d_x,
+                       d_w_ih, d_w_hh, d_b_ih, d_b_hh, d_h0, d_c0, H, 0, 0);
         });
+  m.def("backward", &run_backward);
 }

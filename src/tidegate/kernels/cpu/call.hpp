@@ -21,16 +21,18 @@ struct Rows {
 struct Call {
   Cell cell;
   Index T, B, I, H;
+  Index P;               // features of h: H, or what the projection of an LSTM leaves of them
   const Index* lengths;  // [B]; none: every sequence has T steps
   bool reverse;
   int threads;
 
   Rows x;                      // [T, B, I]
-  const void *w_ih, *w_hh;     // [G*H, I], [G*H, H]
+  const void *w_ih, *w_hh;     // [G*H, I], [G*H, P]
+  const void* w_hr;            // [P, H]; none: h is not projected, and P is H
   const void *b_ih, *b_hh;     // [G*H]
-  const void *h0, *c0;         // [B, H]
-  Rows out;                    // [T, B, H], zero after the end of a sequence
-  void *hn, *cn;               // [B, H]
+  const void *h0, *c0;         // [B, P], [B, H]
+  Rows out;                    // [T, B, P], zero after the end of a sequence
+  void *hn, *cn;               // [B, P], [B, H]
   void* saved;                 // saved_vectors(cell) vectors a real step and vector of units, 64-aligned; none: nothing is saved
 
   // backward only
@@ -38,7 +40,7 @@ struct Call {
   const void *d_hn, *d_cn;
   Rows d_x;
   bool add_to_d_x;             // the other direction has already written d_x
-  void *d_w_ih, *d_w_hh, *d_b_ih, *d_b_hh, *d_h0, *d_c0;
+  void *d_w_ih, *d_w_hh, *d_w_hr, *d_b_ih, *d_b_hh, *d_h0, *d_c0;
 };
 
 struct Engine {

@@ -85,18 +85,20 @@ TIDEGATE_INLINE void forward_row(ForwardRow<T> row, Index wide, Index lanes, Ind
 
 template <typename T, typename C> void forward(const Call& call) {
   constexpr int W = width<T>, U = C::units, S = C::slots, G = C::gates;
-  const Index B = call.B, I = call.I, H = call.H;
-  const Index H_blocks = blocks(H, W), I_blocks = blocks(I, W), panels = blocks(H_blocks, U);
+  const Index B = call.B, I = call.I, H = call.H, P = call.P;
+  const Index H_blocks = blocks(H, W), I_blocks = blocks(I, W), P_blocks = blocks(P, W), panels = blocks(H_blocks, U);
   const Index slots = S * U;
+  const bool projected = call.w_hr;
 
   Schedule schedule;
   schedule.steps = longest(call);
   Arena arena;
   const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B);
   const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_count = arena.reserve<Index>(call.T + 2);
-  const Index at_w_ih = arena.reserve<T>(H_blocks * G * W * I), at_w_hh = arena.reserve<T>(H_blocks * G * W * H);
+  const Index at_w_ih = arena.reserve<T>(H_blocks * G * W * I), at_w_hh = arena.reserve<T>(H_blocks * G * W * P);
+  const Index at_w_hr = projected ? arena.reserve<T>(P_blocks * W * H) : 0, at_m = projected ? arena.reserve<T>(H_blocks * B * W) : 0;
   const Index at_bias = arena.reserve<T>(panels * slots * W);
-  const Index at_h = arena.reserve<T>(2 * H_blocks * B * W);
+  const Index at_h = arena.reserve<T>(2 * P_blocks * B * W);
   const Index at_c = C::has_c ? arena.reserve<T>(H_blocks * B * W) : 0;
 
   Index total = call.T * B;
@@ -119,6 +121,8 @@ template <typename T, typename C> void forward(const Call& call) {
 
   T* const w_ih = arena.at<T>(at_w_ih);
   T* const w_hh = arena.at<T>(at_w_hh);
+  T* const w_hr = arena.at<T>(at_w_hr);
+  T* const m_blocked = arena.at<T>(at_m);  // h before its projection
   T* const bias = arena.at<T>(at_bias);
   T* const h_blocked = arena.at<T>(at_h);
   T* const c_blocked = arena.at<T>(at_c);
@@ -145,8 +149,8 @@ template <typename T, typename C> void forward(const Call& call) {
           if (s >= C::h_slot && s < C::h_slot + G) {
             const int gate = C::gate_of_h(s), j = s - C::h_slot;
             if (call.b_hh) sum += load_part(static_cast<const T*>(call.b_hh) + gate * H + unit, lanes);
-            pack_transposed(static_cast<const T*>(call.w_hh) + (gate * H + unit) * H, H, lanes, H,
-                            w_hh + p * U * G * W * H + (u + j) * W, wide * G * W);
+            pack_transposed(static_cast<const T*>(call.w_hh) + (gate * H + unit) * P, P, lanes, P,
+                            w_hh + p * U * G * W * P + (u + j) * W, wide * G * W);
           }
           store(b, sum);
         }
@@ -155,15 +159,24 @@ template <typename T, typename C> void forward(const Call& call) {
 
     const Share share = how.by_units ? share_of_rows(schedule, B, 0, 1) : share_of_rows(schedule, B, q, n);
     const Range own = how.by_units ? share_of(panels, q, n) : Range{0, panels};
-    const Index half = H_blocks * B * W, block = B * W;
+    const Range own_c{own.first * U, smaller(own.last * U, H_blocks)};
+    const Range own_h = !projected ? own_c : how.by_units ? share_of(P_blocks, q, n) : Range{0, P_blocks};
+    const Index half = P_blocks * B * W, block = B * W;
+    if (projected) {
+      const Range packed_h = share_of(P_blocks, q, n);
+      for (Index u = packed_h.first; u < packed_h.last; ++u)
+        pack_transposed(static_cast<const T*>(call.w_hr) + u * W * H, H, static_cast<int>(smaller<Index>(W, P - u * W)), H,
+                        w_hr + u * W * H, Index(W));
+    }
     for (Index r = 0; r < share.count; ++r) {
       const Index b = schedule.order[share.row(r)];
-      for (Index u = own.first * U; u < smaller(own.last * U, H_blocks); ++u) {
-        const int lanes = static_cast<int>(smaller<Index>(W, H - u * W));
-        const Index at = u * block + (share.start + r) * W;
-        store(h_blocked + at, load_part(static_cast<const T*>(call.h0) + b * H + u * W, lanes));
-        if (C::has_c) store(c_blocked + at, load_part(static_cast<const T*>(call.c0) + b * H + u * W, lanes));
-      }
+      for (Index u = own_h.first; u < own_h.last; ++u)
+        store(h_blocked + u * block + (share.start + r) * W,
+              load_part(static_cast<const T*>(call.h0) + b * P + u * W, static_cast<int>(smaller<Index>(W, P - u * W))));
+      if (C::has_c)
+        for (Index u = own_c.first; u < own_c.last; ++u)
+          store(c_blocked + u * block + (share.start + r) * W,
+                load_part(static_cast<const T*>(call.c0) + b * H + u * W, static_cast<int>(smaller<Index>(W, H - u * W))));
     }
     barrier.wait(n);
 
@@ -208,13 +221,14 @@ template <typename T, typename C> void forward(const Call& call) {
       product(0, own.last - own.first, rows, I, x, chunk_rows * W, w_ih, gates + C::x_slot * W);
 
       Index done = 0;
+      T unprojected[U * W];
       for (Index s = s_first; s < s_last; ++s) {
         const Index running = share.active(schedule.active(s));
         const T* const h_old = h_blocked + (s % 2) * half + share.start * W;
         T* const h_new = h_blocked + ((s + 1) % 2) * half + share.start * W;
         const Index together = running == 1 ? own.last - own.first : 1;
         for (Index first = own.first; first < own.last && running > 0; first += together) {
-          product(first - own.first, first - own.first + together, running, H, h_old, block, w_hh, gates + done * acc_row + C::h_slot * W);
+          product(first - own.first, first - own.first + together, running, P, h_old, block, w_hh, gates + done * acc_row + C::h_slot * W);
           for (Index p = first; p < first + together; ++p) {
             const Index wide = smaller<Index>(U, H_blocks - p * U);
             for (Index r = 0; r < running; ++r) {
@@ -222,9 +236,9 @@ template <typename T, typename C> void forward(const Call& call) {
               ForwardRow<T> row;
               row.acc = gates + (p - own.first) * acc_panel + (done + r) * acc_row;
               row.h_old = h_old + state;
-              row.h_new = h_new + state;
+              row.h_new = projected ? m_blocked + share.start * W + state : h_new + state;
               row.c = c_blocked + share.start * W + state;
-              row.out = row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + unit;
+              row.out = projected ? unprojected : row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + unit;
               row.saved = C::saved && call.saved
                               ? static_cast<T*>(call.saved) + ((schedule.offset[s] + i) * H_blocks + p * U) * C::saved * W
                               : nullptr;
@@ -233,6 +247,19 @@ template <typename T, typename C> void forward(const Call& call) {
           }
         }
         done += running;
+        if (projected) {
+          if (how.by_units) barrier.wait(n);
+          for (Index u = own_h.first; u < own_h.last && running > 0; ++u) {
+            const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
+            T* const h = h_new + u * block;
+            for (Index r = 0; r < running; ++r) store(h + r * W, zero<T>());
+            rows_panel<T, 1>(running, H, m_blocked + share.start * W, block, w_hr + u * W * H, h, Index(W));
+            for (Index r = 0; r < running; ++r) {
+              const Index i = share.row(r);
+              store_part(row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + u * W, load(h + r * W), lanes);
+            }
+          }
+        }
         if (how.by_units) barrier.wait(n);
       }
     }
@@ -242,11 +269,13 @@ template <typename T, typename C> void forward(const Call& call) {
     for (Index r = 0; r < share.count; ++r) {
       const Index i = share.row(r), b = schedule.order[i], length = schedule.length[i];
       const T* const last = h_blocked + (length % 2) * half + (share.start + r) * W;
-      for (Index u = own.first * U; u < smaller(own.last * U, H_blocks); ++u) {
-        const int lanes = static_cast<int>(smaller<Index>(W, H - u * W));
-        store_part(static_cast<T*>(call.hn) + b * H + u * W, load(last + u * block), lanes);
-        if (C::has_c)
-          store_part(static_cast<T*>(call.cn) + b * H + u * W, load(c_blocked + (share.start + r) * W + u * block), lanes);
+      if (C::has_c)
+        for (Index u = own_c.first; u < own_c.last; ++u)
+          store_part(static_cast<T*>(call.cn) + b * H + u * W, load(c_blocked + (share.start + r) * W + u * block),
+                     static_cast<int>(smaller<Index>(W, H - u * W)));
+      for (Index u = own_h.first; u < own_h.last; ++u) {
+        const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
+        store_part(static_cast<T*>(call.hn) + b * P + u * W, load(last + u * block), lanes);
         for (Index t = length; t < call.T; ++t) store_part(row_of<T>(call.out, t, b) + u * W, zero<T>(), lanes);
       }
     }

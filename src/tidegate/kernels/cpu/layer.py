@@ -25,7 +25,7 @@ else:
     MISSING = None
 
 State = tuple[Tensor, ...]
-Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh of each direction
+Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of each direction
 
 CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
 GATES = (1, 1, 4, 3)
@@ -69,7 +69,7 @@ class Layer(torch.autograd.Function):
         ctx: Any, mode: str, lengths: Tensor | None, x: Tensor, h0: Tensor, c0: Tensor | None, *weights: Tensor | None
     ) -> tuple[Tensor, ...]:
         T, B, _ = x.shape
-        saved = buffer(mode, h0, T * B if lengths is None else int(lengths.sum()))
+        saved = buffer(mode, cell_state(h0, c0), T * B if lengths is None else int(lengths.sum()))
         out, hn, cn = forward(CELLS[mode], x, h0, c0, list(weights), lengths, saved)
         ctx.set_materialize_grads(False)
         ctx.mode = mode
@@ -108,9 +108,9 @@ def differentiable_backward(
     x_ = without_padding(x_, lengths)
     outs, finals = [], []
     for d in range(h0.shape[0]):
-        w_ih, w_hh, b_ih, b_hh = weights_[4 * d : 4 * d + 4]
+        w_ih, w_hh, b_ih, b_hh, w_hr = of_direction(weights_, d, h0.shape[0])
         assert w_ih is not None and w_hh is not None
-        direction = Direction(w_ih, w_hh, b_ih, b_hh, None)
+        direction = Direction(w_ih, w_hh, b_ih, b_hh, w_hr)
         out, final = reference.recur(mode, direction, x_, tuple(s[d] for s in state), lengths, d == 1)
         outs.append(out)
         finals.append(final)
@@ -125,12 +125,25 @@ def differentiable_backward(
     return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
 
 
-def prepare(cell: int, x: Tensor, H: int, weights: Weights) -> list[Any]:
+def of_direction(weights: Weights, d: int, D: int) -> Weights:
+    """w_ih, w_hh, b_ih, b_hh, w_hr of one direction."""
+    n = len(weights) // D
+    return [*weights[n * d : n * (d + 1)], *([None] * (5 - n))]
+
+
+def cell_state(h0: Tensor, c0: Tensor | None) -> Tensor:
+    """The state that is as wide as the cell: the other may be projected."""
+    return h0 if c0 is None else c0
+
+
+def prepare(cell: int, x: Tensor, H: int, P: int, weights: Weights) -> list[Any]:
     """The weights, contiguous; refused where they were replaced by others that the kernels would read beyond."""
     G, dtype = GATES[cell] * H, x.dtype
-    shapes = ((G, x.shape[2]), (G, H), (G,), (G,))
+    shapes: tuple[tuple[int, ...], ...] = ((G, x.shape[2]), (G, P), (G,), (G,))
+    if len(weights) % 5 == 0:
+        shapes = (*shapes, (P, H))
     ready: list[Tensor | None] = []
-    for w, shape in zip(weights, shapes if len(weights) == 4 else shapes * 2, strict=True):
+    for w, shape in zip(weights, shapes if len(weights) == len(shapes) else shapes * 2, strict=True):
         if w is None:
             ready.append(w)
         elif w.shape == shape and w.dtype is dtype and w.is_cpu:
@@ -164,25 +177,28 @@ def forward(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """The output and the final state; what backward needs goes to `saved`, where it is given."""
     T, B, I = x.shape
-    D, _, H = h0.shape
-    weights = prepare(cell, x, H, weights)
+    D, _, P = h0.shape
+    H = cell_state(h0, c0).shape[2]
+    weights = prepare(cell, x, H, P, weights)
     x, h0 = rows(x), h0.contiguous()
     c0 = None if c0 is None else c0.contiguous()
-    out, hn = x.new_empty(T, B, D * H), torch.empty_like(h0)
+    out, hn = x.new_empty(T, B, D * P), torch.empty_like(h0)
     cn = None if c0 is None else torch.empty_like(c0)
     number = x.element_size()
-    precise, state_bytes = number == 8, B * H * number
+    precise = number == 8
     step, sequence, _ = x.stride()
     size = 0 if saved is None else saved.numel() // D
+    h_bytes, c_bytes = B * P * number, B * H * number
     for d in range(D):
-        w_ih, w_hh, b_ih, b_hh = weights[4 * d : 4 * d + 4]
+        w_ih, w_hh, b_ih, b_hh, w_hr = of_direction(weights, d, D)
         _cpu.forward(
             cell, precise, T, B, I, H, at(lengths), d == 1, torch.get_num_threads(),
             x.data_ptr(), step, sequence, at(w_ih), at(w_hh), at(b_ih), at(b_hh),
-            h0.data_ptr() + d * state_bytes, 0 if c0 is None else c0.data_ptr() + d * state_bytes,
-            out.data_ptr() + d * H * number, B * D * H, D * H,
-            hn.data_ptr() + d * state_bytes, 0 if cn is None else cn.data_ptr() + d * state_bytes,
+            h0.data_ptr() + d * h_bytes, 0 if c0 is None else c0.data_ptr() + d * c_bytes,
+            out.data_ptr() + d * P * number, B * D * P, D * P,
+            hn.data_ptr() + d * h_bytes, 0 if cn is None else cn.data_ptr() + d * c_bytes,
             0 if saved is None else saved.data_ptr() + d * size,
+            *(() if w_hr is None else (P, at(w_hr))),
         )  # fmt: skip
     return out, hn, cn
 
@@ -203,7 +219,8 @@ def backward(
 ) -> list[Tensor | None]:
     """The gradients of x, h0, c0 and the weights, each none where it is not needed."""
     T, B, I = x.shape
-    D, _, H = h0.shape
+    D, _, P = h0.shape
+    H = cell_state(h0, c0).shape[2]
     x, h0 = rows(x), h0.contiguous()
     c0 = None if c0 is None else c0.contiguous()
     d_out = None if d_out is None else rows(d_out)
@@ -211,7 +228,7 @@ def backward(
     d_cn = None if d_cn is None else d_cn.contiguous()
     precise, number, threads = x.dtype == torch.float64, x.element_size(), torch.get_num_threads()
     size = 0 if saved is None else saved.numel() // D
-    state_bytes = B * H * number
+    h_bytes, c_bytes = B * P * number, B * H * number
     d_x = torch.empty(T, B, I, dtype=x.dtype) if needed[0] else None
     d_h0 = torch.empty_like(h0) if needed[1] else None
     d_c0 = torch.empty_like(c0) if c0 is not None and needed[2] else None
@@ -224,34 +241,36 @@ def backward(
         return 0 if tensor is None else tensor.data_ptr() + d * step
 
     for d in range(D):
-        w_ih, w_hh = (w.contiguous() for w in weights[4 * d : 4 * d + 2] if w is not None)
+        w_ih, w_hh, _, _, w_hr = (None if w is None else w.contiguous() for w in of_direction(weights, d, D))
+        *d_gates, d_w_hr = of_direction(d_weights, d, D)
         _cpu.backward(
             cell, precise, T, B, I, H, at(lengths), d == 1, threads,
             x.data_ptr(), x.stride(0), x.stride(1), at(w_ih), at(w_hh),
-            part(h0, d, state_bytes), part(c0, d, state_bytes),
-            part(out, d, H * number), out.stride(0), out.stride(1), part(saved, d, size),
-            part(d_out, d, H * number),
+            part(h0, d, h_bytes), part(c0, d, c_bytes),
+            part(out, d, P * number), out.stride(0), out.stride(1), part(saved, d, size),
+            part(d_out, d, P * number),
             0 if d_out is None else d_out.stride(0), 0 if d_out is None else d_out.stride(1),
-            part(d_hn, d, state_bytes), part(d_cn, d, state_bytes),
+            part(d_hn, d, h_bytes), part(d_cn, d, c_bytes),
             at(d_x), B * I, I, d == 1,
-            *(at(w) for w in d_weights[4 * d : 4 * d + 4]),
-            part(d_h0, d, state_bytes), part(d_c0, d, state_bytes),
+            *(at(w) for w in d_gates),
+            part(d_h0, d, h_bytes), part(d_c0, d, c_bytes),
+            *(() if w_hr is None else (P, at(w_hr), at(d_w_hr))),
         )  # fmt: skip
     return [d_x, d_h0, d_c0, *d_weights]
 
 
-def buffer(mode: str, h0: Tensor, steps: int) -> Tensor | None:
+def buffer(mode: str, state: Tensor, steps: int) -> Tensor | None:
     """Memory for what all directions keep for backward over so many real steps of all sequences."""
-    size = saved_bytes(mode, h0, steps)
+    size = saved_bytes(mode, state, steps)
     return _cpu.buffer(size) if size else None
 
 
-def saved_bytes(mode: str, h0: Tensor, steps: int) -> int:
+def saved_bytes(mode: str, state: Tensor, steps: int) -> int:
     """Whole vectors of units for every step, by direction."""
     if not (vectors := SAVED_VECTORS[CELLS[mode]]):
         return 0
-    D, _, H = h0.shape
-    width = VECTOR_BYTES // h0.element_size()
+    D, _, H = state.shape
+    width = VECTOR_BYTES // state.element_size()
     return D * steps * ((H + width - 1) // width) * vectors * VECTOR_BYTES
 
 

@@ -28,7 +28,7 @@ def layer(
     """The output, hn, cn (empty but for an LSTM) and what backward needs (empty unless `save`)."""
     T, B, _ = x.shape
     check_range(lengths, T)
-    saved = kernels.buffer(mode, h0, T * B) if save else None
+    saved = kernels.buffer(mode, kernels.cell_state(h0, c0), T * B) if save else None
     if saved is not None and lengths is not None:
         saved.zero_()  # the kernels leave the room of padding as it was, and an operator gives the same bits each time
     out, hn, cn = kernels.forward(kernels.CELLS[mode], x, h0, c0, list(weights), lengths, saved)
@@ -45,11 +45,11 @@ def layer_shapes(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     T, B, _ = x.shape
     D, _, H = h0.shape
-    size = kernels.saved_bytes(mode, h0, T * B) if save else 0
+    size = kernels.saved_bytes(mode, kernels.cell_state(h0, c0), T * B) if save else 0
     return (
         x.new_empty(T, B, D * H),
         h0.new_empty(D, B, H),
-        x.new_empty(0) if c0 is None else c0.new_empty(D, B, H),
+        x.new_empty(0) if c0 is None else c0.new_empty(c0.shape),
         x.new_empty(size, dtype=torch.uint8),
     )
 

@@ -4,16 +4,17 @@
 // of all rows, then the next w. Read by rows it feeds one number at a time to a whole vector of
 // weights; read by columns it is the vector. Both products below need no other copy.
 //
-// Every output is the same chains of multiply-adds in the order of k, whatever the tile it falls into, so
-// results do not depend on the number of rows, threads or panels worked on together. A chain ends after
-// chain_length numbers and is added to the others: rounding grows with the length of a chain.
+// Every output is a sum of chains of multiply-adds in the order of k, whatever the tile it falls into,
+// so results do not depend on the number of rows, threads or panels worked on together.
 #pragma once
 #include "simd.hpp"
 
 namespace tidegate {
 namespace TIDEGATE_ISA {
 
-constexpr Index chain_length = 128;
+// A chain rounds as often as it is long, and each time at the size of what it holds: chains are short,
+// begin at zero, and only their sums meet what was there before.
+constexpr Index chain = 64;
 
 // acc[panel][row][c] += sum over k of a[k][row] * w[panel][k][c], for R rows, C vectors, P panels.
 template <typename T, int R, int C, int P>
@@ -35,8 +36,8 @@ __attribute__((noinline)) void rows_tile(Index K, const T* a, Index a_block, con
       }
     }
   };
-  do {
-    const Index depth = smaller(chain_length, K);
+  for (Index first = 0; first < K; first += chain) {
+    const Index depth = smaller(chain, K - first);
 #pragma GCC unroll 32
     for (int p = 0; p < P; ++p)
 #pragma GCC unroll 32
@@ -58,8 +59,7 @@ __attribute__((noinline)) void rows_tile(Index K, const T* a, Index a_block, con
           T* const to = acc + p * acc_panel + r * acc_row + c * W;
           store(to, load(to) + sum[p][r][c]);
         }
-    K -= depth;
-  } while (K > 0);
+  }
 }
 
 template <int C> constexpr int most_rows = accumulators / C > 8 ? 8 : accumulators / C;

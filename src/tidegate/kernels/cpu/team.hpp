@@ -1,6 +1,9 @@
 // team.hpp — the threads of one call, and which rows run when.
 #pragma once
 #include <sched.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
 
 #include "pool.hpp"
 #include "simd.hpp"
@@ -41,18 +44,36 @@ class Arena {
   Arena() = default;
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
-  ~Arena() { give_back(start_); }
+  ~Arena() {
+#if defined(__SANITIZE_ADDRESS__)
+    ASAN_UNPOISON_MEMORY_REGION(start_, static_cast<std::size_t>(size_));
+#endif
+    give_back(start_);
+  }
   template <typename A> Index reserve(Index n) {
     const Index at = size_;
     size_ += blocks(n * static_cast<Index>(sizeof(A)), 64) * 64;
+#if defined(__SANITIZE_ADDRESS__)
+    fences_[number_of_fences_++] = size_;
+    size_ += 64;
+#endif
     return at;
   }
-  void allocate() { start_ = static_cast<char*>(take(static_cast<std::size_t>(size_))); }
+  void allocate() {
+    start_ = static_cast<char*>(take(static_cast<std::size_t>(size_)));
+#if defined(__SANITIZE_ADDRESS__)
+    for (int i = 0; i < number_of_fences_; ++i) ASAN_POISON_MEMORY_REGION(start_ + fences_[i], 64);
+#endif
+  }
   template <typename A> A* at(Index offset) const { return reinterpret_cast<A*>(start_ + offset); }
 
  private:
   char* start_ = nullptr;
   Index size_ = 0;
+#if defined(__SANITIZE_ADDRESS__)
+  Index fences_[32];  // memory between the arrays that nobody may touch
+  int number_of_fences_ = 0;
+#endif
 };
 
 // Sequences by falling length: at step s the first active(s) rows of the order still run.

@@ -1,0 +1,34 @@
+"""What the fused kernels hold, call after call."""
+
+import pytest
+import torch
+
+import tidegate
+from tidegate.kernels.cpu import layer as kernels
+
+pytestmark = pytest.mark.skipif(kernels.MISSING is not None, reason=str(kernels.MISSING))
+
+
+def test_memory_stays_flat_over_random_lengths():
+    layer = tidegate.GRU(4, 32)
+
+    def train(calls: int) -> int:
+        for _ in range(calls):
+            T, B = (int(n) for n in torch.randint(1, 60, (2,)))
+            x = torch.randn(T, B, 4, requires_grad=True)
+            layer(x, lengths=torch.randint(0, T + 1, (B,)))[0].sum().backward()
+        return kernels._cpu.pooled_bytes()
+
+    kernels._cpu.release_pool()
+    largest = torch.randn(60, 60, 4, requires_grad=True)
+    layer(largest)[0].sum().backward()
+    most = kernels._cpu.pooled_bytes()
+    assert train(300) <= most + (most >> 1)
+
+
+def test_the_pool_gives_its_memory_back():
+    layer, x = tidegate.LSTM(8, 64), torch.randn(200, 32, 8)
+    layer(x)[0].sum().backward()
+    assert kernels._cpu.pooled_bytes() > 0
+    kernels._cpu.release_pool()
+    assert kernels._cpu.pooled_bytes() == 0
