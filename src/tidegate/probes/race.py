@@ -21,7 +21,7 @@ CELLS = ("rnn", "lstm", "gru")
 MODES = ("train", "infer")
 TOLERANCE = 1e-4  # of an output's or a gradient's norm; float32 over 1,000 steps stays under a tenth of it
 BURST = 5e-3  # seconds that a short call is repeated for in its turn
-REST = 3e-3  # seconds before a turn, in which the threads of the one before stop spinning
+REST = 3e-2  # seconds before a turn, in which the threads of the one before stop spinning; those of ONNX Runtime go on for over 3e-3
 
 
 @dataclass(frozen=True)

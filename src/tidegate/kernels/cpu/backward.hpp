@@ -345,6 +345,10 @@ template <typename T, typename C> void backward(const Call& call) {
               const Index unit = column % H_blocks * W, gate = hr ? 0 : side ? C::gate_of_h(v) : C::gate_of_x(v);
               for (int r_first = 0; r_first < W && unit + r_first < left_units; r_first += R) {
                 T tile[R * 3 * W];
+                T* const corner = target + (gate * H + unit + r_first) * N + c * W;
+                if (!overwrite)  // comes from memory while the tile is computed
+                  for (int r = 0; r < R && unit + r_first + r < left_units; ++r)
+                    prefetch(corner + r * N, smaller<Index>(wide * W, N - c * W));
                 const T* const a = left + column * left_block + k * W + r_first;
                 const T* const b = right + c * chunk_block + k * W;
                 if (wide == 3) columns_tile<T, R, 3>(depth, a, b, chunk_block, tile);
@@ -352,7 +356,7 @@ template <typename T, typename C> void backward(const Call& call) {
                 else columns_tile<T, R, 1>(depth, a, b, chunk_block, tile);
                 for (int r = 0; r < R && unit + r_first + r < left_units; ++r)
                   for (int j = 0; j < wide; ++j) {
-                    T* const to = target + (gate * H + unit + r_first + r) * N + (c + j) * W;
+                    T* const to = corner + r * N + j * W;
                     const int lanes = static_cast<int>(smaller<Index>(W, N - (c + j) * W));
                     Vec<T> sum = load(tile + (r * wide + j) * W);
                     if (!overwrite) sum += load_part(to, lanes);
