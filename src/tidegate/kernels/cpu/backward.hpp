@@ -325,8 +325,8 @@ template <typename T, typename C> void backward(const Call& call) {
 
       // d_w += dᵀ @ [x, h_before], d_w_hr += dpᵀ @ m and the sums of d, for the units of this thread
       constexpr int R = tile_columns<T>;
-      for (Index k = 0; k < rows; k += 2 * chain) {
-        const Index depth = smaller(2 * chain, rows - k);
+      for (Index k = 0; k < rows; k += 4 * chain) {
+        const Index depth = smaller(4 * chain, rows - k);
         const bool overwrite = first_chunk && k == 0;
         for (int side = 0; side < 3; ++side) {
           const bool hr = side == 2;

@@ -118,26 +118,32 @@ template <typename T, int R, int C>
 __attribute__((noinline)) void columns_tile(Index K, const T* a, const T* b, Index b_block, T* out) {
   constexpr int W = width<T>;
   Vec<T> sum[R][C];
+  for (Index first = 0; first < K; first += 2 * chain) {
 #pragma GCC unroll 32
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 32
-    for (int c = 0; c < C; ++c) sum[r][c] = zero<T>();
+      for (int c = 0; c < C; ++c) sum[r][c] = zero<T>();
+    const Index last = smaller(first + 2 * chain, K);
 #pragma GCC unroll 2
-  for (Index k = 0; k < K; ++k, a += W, b += W) {
-    Vec<T> right[C];
+    for (Index k = first; k < last; ++k, a += W, b += W) {
+      Vec<T> right[C];
 #pragma GCC unroll 32
-    for (int c = 0; c < C; ++c) right[c] = load(b + c * b_block);
+      for (int c = 0; c < C; ++c) right[c] = load(b + c * b_block);
 #pragma GCC unroll 32
-    for (int r = 0; r < R; ++r) {
-      const Vec<T> left = fill(a[r]);
+      for (int r = 0; r < R; ++r) {
+        const Vec<T> left = fill(a[r]);
 #pragma GCC unroll 32
-      for (int c = 0; c < C; ++c) sum[r][c] += left * right[c];
+        for (int c = 0; c < C; ++c) sum[r][c] += left * right[c];
+      }
     }
+#pragma GCC unroll 32
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 32
+      for (int c = 0; c < C; ++c) {
+        T* const to = out + (r * C + c) * W;
+        store(to, first ? load(to) + sum[r][c] : sum[r][c]);
+      }
   }
-#pragma GCC unroll 32
-  for (int r = 0; r < R; ++r)
-#pragma GCC unroll 32
-    for (int c = 0; c < C; ++c) store(out + (r * C + c) * W, sum[r][c]);
 }
 
 // Columns of a in one tile of columns_tile.
