@@ -28,10 +28,13 @@ template <typename F> bool run_team(int threads, F body) {
 #ifdef _OPENMP
   if (threads > 1) {
     bool granted = true;
+    Seats seats;
+    seats.take(0);
 #pragma omp parallel num_threads(threads)
     {
       if (omp_get_num_threads() == threads) {
         FlushDenormals guard;
+        if (omp_get_thread_num()) seats.take(omp_get_thread_num());
         body(omp_get_thread_num(), threads);
       } else if (omp_get_thread_num() == 0) {
         granted = false;

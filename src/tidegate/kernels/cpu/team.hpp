@@ -1,6 +1,11 @@
 // team.hpp — the threads of one call, and which rows run when.
 #pragma once
+#if defined(__linux__)
 #include <sched.h>
+#endif
+#include <chrono>
+#include <thread>
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
 #endif
@@ -11,7 +16,44 @@
 namespace tidegate {
 namespace TIDEGATE_ISA {
 
-// Waits for all n threads. Spins first, as steps are short; yields when a thread has lost its core.
+// Where the members of a team run. Linux may wake one on the core of another, though others are idle, and leave both
+// there: then each step of both takes a time slice.
+class Seats {
+ public:
+  Seats() {
+    for (int& core : core_) core = -1;
+  }
+  void take(int q) {
+#if defined(__linux__)
+    if (q >= most) return;
+    const int core = sched_getcpu();
+    for (int other = 0; other < q; ++other)
+      if (core == __atomic_load_n(&core_[other], __ATOMIC_RELAXED)) move_from_the_others();
+    __atomic_store_n(&core_[q], sched_getcpu(), __ATOMIC_RELAXED);
+#endif
+  }
+
+ private:
+  static constexpr int most = 64;
+  int core_[most];
+
+#if defined(__linux__)
+  // Narrowing the set of cores moves this thread at once; then it may run where it might before.
+  void move_from_the_others() {
+    cpu_set_t allowed, free;
+    if (sched_getaffinity(0, sizeof allowed, &allowed)) return;
+    free = allowed;
+    for (const int& core : core_) {
+      const int taken = __atomic_load_n(&core, __ATOMIC_RELAXED);
+      if (taken >= 0 && taken < CPU_SETSIZE) CPU_CLR(taken, &free);
+    }
+    if (CPU_COUNT(&free) && !sched_setaffinity(0, sizeof free, &free)) sched_setaffinity(0, sizeof allowed, &allowed);
+  }
+#endif
+};
+
+// All n threads wait for each other. They spin, as steps are short; but while a member has no core to run on, spinning
+// only keeps one from it: then the others nap. (To be woken by that member would put them on its core.)
 class Barrier {
  public:
   void wait(int n) {
@@ -23,10 +65,7 @@ class Barrier {
       return;
     }
     for (int spins = 0; __atomic_load_n(&round_, __ATOMIC_ACQUIRE) == round; ++spins) {
-      if (spins > 2000) {
-        sched_yield();
-        continue;
-      }
+      if (spins > 10000) std::this_thread::sleep_for(std::chrono::microseconds(5));
 #if defined(__SSE2__)
       _mm_pause();
 #endif
