@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
 from benchmarks.rows import REPOSITORY, Recorder, chosen, parser, use_threads
 from tidegate.probes.race import CASES, ENTRIES, Case, Work
 
@@ -14,7 +16,8 @@ STEPS = 3
 
 def measure(case: Case, cell: str, backend: str) -> float:
     """MiB by which the peak of a few training steps exceeds what was there before; for a process of its own."""
-    # The libraries' own first-time allocations happen on a small layer.
+    # The libraries' own first-time allocations happen on a small layer, and their threads start.
+    torch.rand(1 << 22).sum()
     ENTRIES[backend](Work.of(Case("small", 2, 2, 4, 4, case.L), cell, "train")).run()
     entry = ENTRIES[backend](Work.of(case, cell, "train"))
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here

@@ -53,9 +53,10 @@ template <typename T> struct CarefulSum {
 
 // Adds to sums the sums over k of a[k], a[k] x0[k] and, for two inputs, a[k] x1[k]; x [k][one vector].
 template <typename T, int inputs>
-void add_sums(Index rows, const T* a, const T* x, T* sums) {
+void add_sums(Index rows, const T* a, const T* x, CarefulSum<T>* sums) {
   constexpr int W = width<T>, chains = 2;
   CarefulSum<T> part[chains][inputs + 1];
+  for (int i = 0; i <= inputs; ++i) part[0][i] = sums[i];
   const auto add = [&](Index k, int j) __attribute__((always_inline)) {
     const Vec<T> value = load(a + k * W);
     part[j][0].add(value);
@@ -66,7 +67,10 @@ void add_sums(Index rows, const T* a, const T* x, T* sums) {
 #pragma GCC unroll 4
     for (int j = 0; j < chains; ++j) add(k + j, j);
   for (; k < rows; ++k) add(k, 0);
-  for (int i = 0; i <= inputs; ++i) store(sums + i * W, load(sums + i * W) + (part[0][i].sum + part[1][i].sum));
+  for (int i = 0; i <= inputs; ++i) {
+    part[0][i].add(part[1][i].sum);
+    sums[i] = part[0][i];
+  }
 }
 
 template <typename T, typename C> void backward(const Call& call) {
@@ -107,8 +111,8 @@ template <typename T, typename C> void backward(const Call& call) {
   const Index at_dh = arena.reserve<T>(H_blocks * B * W), at_dc = C::has_c ? arena.reserve<T>(H_blocks * B * W) : 0;
   const Index acc_size = rows_block * 4 * W;
   const Index at_acc = arena.reserve<T>(threads * acc_size);
-  const Index sums_size = blocks(S * H_blocks, threads) * 3 * W;
-  const Index at_sums = arena.reserve<T>(threads * (sums_size + 16));
+  const Index sums_size = blocks(S * H_blocks, threads) * 3;
+  const Index at_sums = arena.reserve<CarefulSum<T>>(threads * sums_size);
   arena.allocate();
 
   schedule.order = arena.at<Index>(at_order);
@@ -137,7 +141,7 @@ template <typename T, typename C> void backward(const Call& call) {
     const Range own_p = how.by_units ? share_of(panels_p, q, n) : Range{0, panels_p};
     const Range own_blocks_p{own_p.first * wide_h, smaller(own_p.last * wide_h, P_blocks)};
     T* const acc = arena.at<T>(at_acc) + q * acc_size;
-    T* const sums = arena.at<T>(at_sums) + q * blocks(sums_size, 16) * 16;
+    CarefulSum<T>* const sums = arena.at<CarefulSum<T>>(at_sums) + q * sums_size;
 
     const Range packed = share_of(panels_p, q, n);
     for (Index p = packed.first; p < packed.last; ++p) {
@@ -186,7 +190,7 @@ template <typename T, typename C> void backward(const Call& call) {
                 call.d_cn ? load_part(static_cast<const T*>(call.d_cn) + b * H + u * W, static_cast<int>(smaller<Index>(W, H - u * W)))
                           : zero<T>());
     }
-    for (Index v = 0; v < sums_size; v += W) store(sums + v, zero<T>());
+    for (Index v = 0; v < sums_size; ++v) sums[v] = CarefulSum<T>();
     barrier.wait(n);
 
     // acc[r] += sum over the gates of d[r] @ w; d starts at the first gate, w at the panel
@@ -369,7 +373,7 @@ template <typename T, typename C> void backward(const Call& call) {
       }
       const Range columns = share_of(S * H_blocks, q, n);
       for (Index column = columns.first; column < columns.last; ++column) {
-        T* const sum = sums + (column - columns.first) * 3 * W;
+        CarefulSum<T>* const sum = sums + (column - columns.first) * 3;
         const T* const a = d + column * d_block;
         if (!small_input) add_sums<T, 0>(rows, a, x, sum);
         else if (I == 1) add_sums<T, 1>(rows, a, x, sum);
@@ -432,16 +436,16 @@ template <typename T, typename C> void backward(const Call& call) {
       const int v = static_cast<int>(column / H_blocks);
       const Index unit = column % H_blocks * W;
       const int lanes = static_cast<int>(smaller<Index>(W, H - unit));
-      const T* const sum = sums + (column - columns.first) * 3 * W;
+      const CarefulSum<T>* const sum = sums + (column - columns.first) * 3;
       if (v >= C::x_slot && v < C::x_slot + G) {
         const Index row = C::gate_of_x(v) * H + unit;
-        if (call.d_b_ih) store_part(static_cast<T*>(call.d_b_ih) + row, load(sum), lanes);
+        if (call.d_b_ih) store_part(static_cast<T*>(call.d_b_ih) + row, sum->sum, lanes);
         if (call.d_w_ih && small_input)
           for (int r = 0; r < lanes; ++r)
-            for (Index j = 0; j < I; ++j) static_cast<T*>(call.d_w_ih)[(row + r) * I + j] = sum[(1 + j) * W + r];
+            for (Index j = 0; j < I; ++j) static_cast<T*>(call.d_w_ih)[(row + r) * I + j] = sum[1 + j].sum[r];
       }
       if (v >= C::h_slot && v < C::h_slot + G && call.d_b_hh)
-        store_part(static_cast<T*>(call.d_b_hh) + C::gate_of_h(v) * H + unit, load(sum), lanes);
+        store_part(static_cast<T*>(call.d_b_hh) + C::gate_of_h(v) * H + unit, sum->sum, lanes);
     }
     if (call.d_x.data && !call.add_to_d_x)
       for (Index i = q; i < B; i += n)

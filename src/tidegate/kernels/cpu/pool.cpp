@@ -44,7 +44,7 @@ void free_oldest() {
 
 std::size_t rounded(std::size_t bytes) {
   bytes += header;
-  if (bytes >= page / 4) return (bytes + page - 1) / page * page;
+  if (bytes > page) return (bytes + page - 1) / page * page;  // a huge page is resident as a whole
   std::size_t size = 4096;
   while (size < bytes) size *= 2;
   return size;
@@ -68,11 +68,11 @@ void* take(std::size_t bytes) {
     held_idle -= block.bytes;
   } else {
     while (!blocks.empty() && in_use + held_idle + size > most_in_use) free_oldest();
-    const std::size_t alignment = size >= page ? page : 64;
+    const std::size_t alignment = size > page ? page : 64;
     block = {std::aligned_alloc(alignment, size), size};
     if (!block.start) throw std::bad_alloc();
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (size >= page) madvise(block.start, size, MADV_HUGEPAGE);
+    if (size > page) madvise(block.start, size, MADV_HUGEPAGE);
 #endif
   }
   in_use += block.bytes;
