@@ -56,13 +56,20 @@ def weight_of(module: nn.RNNBase, name: str) -> Tensor:
     return weight
 
 
+def weights_of(module: nn.RNNBase, layer: int, reverse: bool) -> list[Tensor | None]:
+    """w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of one direction of one layer."""
+    names = module._all_weights[2 * layer + reverse if module.bidirectional else layer]
+    weights: list[Tensor | None] = [weight_of(module, name) for name in names]
+    if not module.bias:
+        weights[2:2] = (None, None)
+    return weights
+
+
 def direction_of(module: nn.RNNBase, layer: int, reverse: bool) -> Direction:
     """The weights of one direction of one layer."""
-    names = module._all_weights[2 * layer + reverse if module.bidirectional else layer]
-    w_ih, w_hh, *others = [weight_of(module, name) for name in names]
-    w_hr = others.pop() if module.proj_size else None
-    b_ih, b_hh = others or (None, None)
-    return Direction(w_ih, w_hh, b_ih, b_hh, w_hr)
+    w_ih, w_hh, b_ih, b_hh, *projection = weights_of(module, layer, reverse)
+    assert w_ih is not None and w_hh is not None
+    return Direction(w_ih, w_hh, b_ih, b_hh, projection[0] if projection else None)
 
 
 def run_stack(

@@ -111,12 +111,11 @@ class RecurrentLayer(nn.RNNBase):
 
     def _state_of(self, hx: Any, x: Tensor, batched: bool) -> State:
         """The state before step 0 as a tuple of [L*D, B, H] tensors, checked."""
-        sizes = [self.proj_size or self.hidden_size]
-        if self.mode == "LSTM":
-            sizes.append(self.hidden_size)
-        layers = self.num_layers * (2 if self.bidirectional else 1)
+        width, layers = self.proj_size or self.hidden_size, self.num_layers * (2 if self.bidirectional else 1)
         if hx is None:
-            return tuple([x.new_zeros(layers, x.shape[1], size) for size in sizes])
+            h0 = x.new_zeros(layers, x.shape[1], width)
+            return (h0, x.new_zeros(layers, x.shape[1], self.hidden_size)) if self.mode == "LSTM" else (h0,)
+        sizes = [width, self.hidden_size] if self.mode == "LSTM" else [width]
         given = tuple(hx) if self.mode == "LSTM" else (hx,)
         if len(given) != len(sizes):
             raise ShapeError(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from tidegate.errors import BackendError, ConfigError
-from tidegate.kernels import use_backend
+from tidegate.kernels.dispatch import Request, choose, wanted_backend
 from tidegate.layers import layer_of
 from tidegate.probes.cost import cost
 
@@ -21,7 +21,7 @@ CELLS = ("rnn", "lstm", "gru")
 MODES = ("train", "infer")
 TOLERANCE = 1e-4  # of an output's or a gradient's norm; float32 over 1,000 steps stays under a tenth of it
 BURST = 5e-3  # seconds that a short call is repeated for in its turn
-REST = 3e-2  # seconds before a turn, in which the threads of the one before stop spinning; those of ONNX Runtime go on for over 3e-3
+REST = 3e-2  # seconds before a turn, until the threads of the one before have stopped spinning
 
 
 @dataclass(frozen=True)
@@ -125,14 +125,12 @@ def torch_entry(work: Work, layer: nn.RNNBase | None = None) -> Entry:
 
 
 def tidegate_entry(work: Work) -> Entry:
-    """Our layer, on the fused kernels or not at all."""
-    entry = torch_entry(work, like(work.layer, layer_of(work.cell)))
-
-    def run() -> Any:
-        with use_backend("cpu"):
-            return entry.run()
-
-    return Entry(run, entry.named)
+    """Our layer as users call it; raises BackendError where that would not be on the fused kernels."""
+    layer = like(work.layer, layer_of(work.cell))
+    request = Request.of(layer, work.x, None)
+    if choose(request) is not choose(request, "cpu"):
+        raise BackendError(got=f"the backend {wanted_backend()!r}", wanted="'cpu'", do="unset TIDEGATE_BACKEND")
+    return torch_entry(work, layer)
 
 
 def like(layer: nn.RNNBase, kind: Callable[..., nn.RNNBase]) -> nn.RNNBase:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.cpu import ops as ops  # registers the operator
-from tidegate.kernels.stack import direction_of, weight_of
+from tidegate.kernels.stack import weight_of, weights_of
 
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import Request
@@ -48,10 +48,9 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
     for k in range(L):
         if k > 0 and module.dropout > 0:
             x = F.dropout(x, module.dropout, module.training)
-        many = 5 if module.proj_size else 4
-        weights = [*direction_of(module, k, False)[:many]]
+        weights = weights_of(module, k, False)
         if D == 2:
-            weights += direction_of(module, k, True)[:many]
+            weights += weights_of(module, k, True)
         before = state if L == 1 else tuple(s[k * D : (k + 1) * D] for s in state)
         x, *final = kernels.layer(module.mode, x, before, weights, lengths)
         if L == 1:

@@ -142,18 +142,19 @@ def prepare(cell: int, x: Tensor, H: int, P: int, weights: Weights) -> list[Any]
     shapes: tuple[tuple[int, ...], ...] = ((G, x.shape[2]), (G, P), (G,), (G,))
     if len(weights) % 5 == 0:
         shapes = (*shapes, (P, H))
-    ready: list[Tensor | None] = []
-    for w, shape in zip(weights, shapes if len(weights) == len(shapes) else shapes * 2, strict=True):
+    ready = list(weights)
+    for k, w in enumerate(weights):
         if w is None:
-            ready.append(w)
-        elif w.shape == shape and w.dtype is dtype and w.is_cpu:
-            ready.append(w.contiguous())
-        else:
+            continue
+        shape = shapes[k % len(shapes)]
+        if w.shape != shape or w.dtype is not dtype or not w.is_cpu:
             raise ShapeError(
                 got=f"a weight of shape {tuple(w.shape)}, {w.dtype} on {w.device}",
                 wanted=f"{shape}, {dtype} on cpu, as the input and the sizes of the layer have it",
                 do="replace the weights of the layer by ones of its sizes, all of one dtype",
             )
+        if not w.is_contiguous():
+            ready[k] = w.contiguous()
     return ready
 
 
@@ -178,19 +179,20 @@ def forward(
     """The output and the final state; what backward needs goes to `saved`, where it is given."""
     T, B, I = x.shape
     D, _, P = h0.shape
-    H = cell_state(h0, c0).shape[2]
+    H = P if c0 is None else c0.shape[2]
     weights = prepare(cell, x, H, P, weights)
     x, h0 = rows(x), h0.contiguous()
-    c0 = None if c0 is None else c0.contiguous()
-    out, hn = x.new_empty(T, B, D * P), torch.empty_like(h0)
-    cn = None if c0 is None else torch.empty_like(c0)
+    out, hn, cn = x.new_empty(T, B, D * P), torch.empty_like(h0), None
+    if c0 is not None:
+        c0 = c0.contiguous()
+        cn = torch.empty_like(c0)
     number = x.element_size()
     precise = number == 8
     step, sequence, _ = x.stride()
     size = 0 if saved is None else saved.numel() // D
-    h_bytes, c_bytes = B * P * number, B * H * number
+    h_bytes, c_bytes, many = B * P * number, B * H * number, len(weights) // D
     for d in range(D):
-        w_ih, w_hh, b_ih, b_hh, w_hr = of_direction(weights, d, D)
+        w_ih, w_hh, b_ih, b_hh, *w_hr = weights if D == 1 else weights[many * d : many * (d + 1)]
         _cpu.forward(
             cell, precise, T, B, I, H, at(lengths), d == 1, torch.get_num_threads(),
             x.data_ptr(), step, sequence, at(w_ih), at(w_hh), at(b_ih), at(b_hh),
@@ -198,7 +200,7 @@ def forward(
             out.data_ptr() + d * P * number, B * D * P, D * P,
             hn.data_ptr() + d * h_bytes, 0 if cn is None else cn.data_ptr() + d * c_bytes,
             0 if saved is None else saved.data_ptr() + d * size,
-            *(() if w_hr is None else (P, at(w_hr))),
+            *((P, at(w_hr[0])) if w_hr else ()),
         )  # fmt: skip
     return out, hn, cn
 
