@@ -95,6 +95,7 @@ def onnxruntime_entry(work: Work) -> Entry:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = torch.get_num_threads(), 1
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # once the call is over
     model = onnx_model(work).SerializeToString()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     x = {"x0": work.x.numpy()}

@@ -21,7 +21,7 @@ CELLS = ("rnn", "lstm", "gru")
 MODES = ("train", "infer")
 TOLERANCE = 1e-4  # of an output's or a gradient's norm; float32 over 1,000 steps stays under a tenth of it
 BURST = 5e-3  # seconds that a short call is repeated for in its turn
-REST = 3e-2  # seconds before a turn, until the threads of the one before have stopped spinning
+REST = 3e-3  # seconds before a turn, in which the threads of the one before stop spinning
 
 
 @dataclass(frozen=True)
@@ -208,8 +208,9 @@ def checked_race(
 def race(entries: Mapping[str, Entry], *, seconds: float, rounds: int) -> dict[str, list[float]]:
     """Run the entries in turns and return the seconds of every call.
 
-    In its turn, a call that is short is repeated, after one that is not counted. There are as many rounds as fit into
-    the time, but at least 3 and at most `rounds`.
+    In its turn, a call that is short is repeated, after one that is not counted. Every other round goes backwards, as
+    threads that still spin disturb whoever comes next. There are as many rounds as fit into the time, but at least 3
+    and at most `rounds`.
     """
     for entry in entries.values():
         entry.run()
@@ -222,7 +223,7 @@ def race(entries: Mapping[str, Entry], *, seconds: float, rounds: int) -> dict[s
         for n in range(rounds):
             if n >= 3 and time.perf_counter() - started > seconds:
                 break
-            for name, entry in entries.items():
+            for name, entry in list(entries.items())[:: 1 if n % 2 == 0 else -1]:
                 time.sleep(REST)
                 if repeats[name] > 1:
                     entry.run()
