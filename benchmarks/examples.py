@@ -10,18 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from benchmarks.rows import REPOSITORY, Recorder, parser
 
-DATA = REPOSITORY.parent / "shared" / "data"  # where $TIDEGATE_DATA does not say
 PLAIN_CURVE = "from benchmarks.plain import curve; print(curve({}))"
 
 
 def seconds_of(*command: str) -> float:
     """How long a Python command takes, start and imports included."""
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "MPLBACKEND": "agg"}
-    if DATA.exists():
-        environment.setdefault("TIDEGATE_DATA", str(DATA))
+    if data := os.environ.get("TIDEGATE_DATA"):
+        environment["TIDEGATE_DATA"] = str(Path(data).resolve())
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         result = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
