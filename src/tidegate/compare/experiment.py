@@ -483,7 +483,7 @@ class Experiment:
                 "words": DESCRIPTIONS[cell].core_operation
             }
             last = "trained" if trained is not None else "untrained"
-            measured["gradient_half_life"][cell] = _of_seeds([look["half_life"][last] for look in looks])
+            measured["gradient_half_life"][cell] = _of_lives([look["half_life"][last] for look in looks])
             measured["score"][cell] = measured["generalization_gap"][cell] = None
             if trained is not None:
                 measured["score"][cell] = _of_seeds(trained["scores"]["equal hidden size"][cell]["scores"])
@@ -555,6 +555,14 @@ def _of_seeds(values: Sequence[float]) -> dict[str, Any]:
         return {"value": None, "low": None, "high": None, "seeds": len(values)}
     low, high = interval(finite)
     return {"value": float(np.mean(finite)), "low": low, "high": high, "seeds": len(finite)}
+
+
+def _of_lives(lives: Sequence[float]) -> dict[str, Any]:
+    """The geometric mean of half-lives, and its 95 % interval over seeds: they differ by factors."""
+    found = _of_seeds([math.log(max(life, 1e-2)) for life in lives])
+    if found["value"] is None:
+        return found
+    return found | {name: math.exp(found[name]) for name in ("value", "low", "high")}
 
 
 def _horizon(by_initialization: dict[str, list[list[dict[str, Any]]]]) -> dict[str, Any]:

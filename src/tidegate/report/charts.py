@@ -173,7 +173,7 @@ def gradients(inside: dict[str, list[dict[str, Any]]], state: str) -> Chart | No
             continue
         values = np.maximum(np.array([look["gradients"][state] for look in looks]), 1e-30)
         data += _band(cell, list(range(values.shape[1])), values, mean=lambda v: np.exp(np.log(v).mean(axis=0)))
-        life = np.mean([look["half_life"][state] for look in looks])
+        life = np.exp(np.mean([np.log(max(look["half_life"][state], 1e-2)) for look in looks]))
         says.append(f"{cell.upper()} halves every {life:.3g} steps")
     if not data:
         return None
