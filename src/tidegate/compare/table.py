@@ -174,8 +174,8 @@ ROWS = (
     Row(
         "gradient_half_life", "Vanishing gradient", "steps",
         _claims("severe", "much relieved", "well relieved"),
-        "Steps in which the norm of ∂h(T)/∂s(T−k) halves, after training: the geometric mean over seeds; s is all of the "
-        "state.",
+        "Steps in which the norm of ∂h(T)/∂s(T−k) halves, after training (geometric mean over seeds); s is all of "
+        "the state.",
         _half_life,
     ),
     Row(
