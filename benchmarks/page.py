@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md from the rows in `results/`."""
+"""Write docs/benchmarks.md, and the table in README.md, from the rows in `results/`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from pathlib import Path
 from benchmarks.rows import REPOSITORY, RESULTS, SIZES, Row, read
 from tidegate.probes.race import CASES, CELLS
 
-PAGE = REPOSITORY / "docs" / "benchmarks.md"
+PAGE, README = REPOSITORY / "docs" / "benchmarks.md", REPOSITORY / "README.md"
+IN_README = [  # the workloads that its table shows
+    ("curve", "gru", "GRU, one sequence of 1,000 steps, 128 hidden"),
+    ("mnist-row", "lstm", "LSTM, 128 images of 28 rows, 2 layers of 128"),
+    ("charlm", "rnn", "RNN, 32 texts of 128 characters, 512 hidden"),
+]
 PARTS = ("kernels", "ragged", "step", "memory", "accuracy", "imports", "examples")
 PEERS = ("torch", "jax", "onnxruntime")
 TITLES = {"torch": "torch.nn", "jax": "JAX", "onnxruntime": "ONNX Runtime"}
@@ -29,7 +34,10 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--results", type=Path, default=RESULTS)
     options.add_argument("--out", type=Path, default=PAGE)
     given = options.parse_args(arguments)
-    given.out.write_text(page(read(given.results)))
+    rows = read(given.results)
+    given.out.write_text(page(rows))
+    if given.out == PAGE:
+        README.write_text(with_summary(README.read_text(), rows))
 
 
 def page(rows: list[Row]) -> str:
@@ -48,6 +56,21 @@ def page(rows: list[Row]) -> str:
         end_to_end(found),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def with_summary(text: str, rows: list[Row]) -> str:
+    """A README with the table between its two marks made from these rows."""
+    races = {(case, what): race for case, what, race in Found(rows).of("train")}
+    lines = ["| a training step | torch.nn | JAX | tidegate | |", "| --- | --: | --: | --: | --: |"]
+    for case, cell, words in IN_README:
+        race = races[case, cell]
+        cells = " | ".join(
+            f"{number(median(race[name]))} ms" if name in race else "" for name in ("torch", "jax", "tidegate")
+        )
+        lines.append(f"| {words} | {cells} | {ratio(race, ('torch',)):.1f}× torch.nn |")
+    start, end = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
+    before, rest = text.split(start)
+    return before + start + "\n".join(lines) + "\n" + end + rest.split(end)[1]
 
 
 COMMANDS = ", ".join(f"`{part}`" for part in PARTS)

@@ -1,6 +1,6 @@
 """The page says what the rows say."""
 
-from benchmarks.page import PAGE, page
+from benchmarks.page import PAGE, README, page, with_summary
 from benchmarks.rows import RESULTS, read
 
 BIRTHPLACE = {
@@ -21,6 +21,11 @@ def line_of(text, start):
 
 def test_the_page_is_written_from_the_results():
     assert PAGE.read_text() == page(read(RESULTS))
+
+
+def test_the_table_of_the_readme_is_made_from_the_results():
+    text = README.read_text()
+    assert text == with_summary(text, read(RESULTS))
 
 
 def test_a_loss_is_shown():

@@ -105,12 +105,16 @@ def decide(
     rival = max(baselines.values(), key=lambda c: c.merits.mean())
     over_rival = difference(best, rival)
     if over_rival.value <= over_rival.margin:
-        where = "Where the target of the step before is known, you" if rival.name == REPEAT else "You"
+        advice = "Where the target of the step before is known, " if rival.name == REPEAT else ""
+        if over_rival.value > 0:
+            advice += "nothing here shows that you need a recurrent network."
+        else:
+            advice += "you do not need a recurrent network here."
         return {
             "cell": None,
             "sentence": f"No cell beats the baseline “{rival.name}” ({_score(rival)}) by more than the uncertainty: "
             f"the best is {_named(best)}, a difference of {_by(over_rival, best)}. "
-            f"{where} do not need a recurrent network here.",
+            f"{advice[0].upper()}{advice[1:]}",
         }
     even = [best, *(c for c in ranked[1:] if not difference(best, c).stands)]
     beats = f"the best baseline, “{rival.name}” ({_score(rival)})."

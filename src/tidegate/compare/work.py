@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,12 @@ class Work:
                 self.tell(unit.key)
         # A worker is handed a few megabytes once, through joblib's memory maps, not with every unit.
         calls = (delayed(run)(unit, self.dataset) for unit in missing.values())
-        for key, result in Parallel(n_jobs=self.jobs, return_as="generator_unordered")(calls):
-            self.keep(key, result)
-            self.tell(key)
+        with warnings.catch_warnings():
+            # An idle one, after five minutes; loky starts another when there is work.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+            for key, result in Parallel(n_jobs=self.jobs, return_as="generator_unordered")(calls):
+                self.keep(key, result)
+                self.tell(key)
         results = [self.kept(unit.key) for unit in units]
         return [result for result in results if result is not None]
 
