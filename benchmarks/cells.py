@@ -27,7 +27,7 @@ PAGE = REPOSITORY / "docs" / "guide" / "measured.md"
 STUDIES: dict[str, tuple[str | None, str | None, str, str]] = {
     "probes": (None, None, "normal", "The probes alone: layers of 64 hidden features, no data."),
     "digits": ("classification", "digits", "normal", "Digits of 8×8 pixels, read row by row."),
-    "mnist": ("classification", "mnist", "quick", "MNIST digits of 28×28 pixels, read row by row."),
+    "mnist": ("classification", "mnist", "normal", "MNIST digits of 28×28 pixels, read row by row."),
     "JapaneseVowels": (
         "classification",
         "ucr_uea/JapaneseVowels/JapaneseVowels_TRAIN.ts",

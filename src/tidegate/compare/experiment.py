@@ -530,11 +530,11 @@ class Experiment:
         parts = []
         for cell in self.cells:
             best, torchs = _horizon(horizons[cell]), _horizon({"torch": horizons[cell]["torch"]})
-            more = " or more" if best["at_least"] else ""
-            parts.append(
-                f"{cell.upper()} recalls over {best['value']:.0f} steps{more} with {best['initialization']} "
-                f"initialization, {torchs['value']:.0f} with torch.nn's own"
-            )
+            says = f"{cell.upper()} recalls over {best['value']:,} steps{' or more' if best['at_least'] else ''} with "
+            if best["initialization"] == "torch":
+                parts.append(f"{says}torch.nn's own initialization")
+            else:
+                parts.append(f"{says}{best['initialization']} initialization, {torchs['value']:,} with torch.nn's own")
         return {"cell": None, "sentence": "; ".join(parts) + ". Which one suits is a question to your data."}
 
 
