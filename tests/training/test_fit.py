@@ -44,6 +44,16 @@ def test_the_global_random_state_is_left_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize(("n", "schedule"), [(1, "constant"), (2, "one-cycle")])
+def test_the_rate_falls_unless_there_is_but_one_sequence(n, schedule):
+    X = np.linspace(-1, 1, 20 * n).reshape(n, 20, 1)
+    by_itself, named = (
+        SequenceRegressor(hidden_size=4, steps=20, **given).fit(X, np.sin(3 * X))
+        for given in ({}, {"schedule": schedule})
+    )
+    assert same(weights_of(by_itself), weights_of(named))
+
+
 @pytest.mark.parametrize(
     "options",
     [

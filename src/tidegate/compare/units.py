@@ -53,6 +53,7 @@ class Training:
             cell=self.cell,
             hidden_size=self.hidden_size,
             learning_rate=self.learning_rate,
+            schedule="one-cycle",
             steps=self.steps,
             batch_size=self.batch_size,
             seed=self.seed,

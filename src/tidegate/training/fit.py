@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightning
@@ -64,6 +64,8 @@ def fit(
     Under torchrun each process trains on its share of every batch (distributed data parallel).
     """
     plan = Plan.of(settings, len(train))
+    if settings.schedule == "auto":
+        settings = replace(settings, schedule="constant" if len(train) == 1 else "one-cycle")
     keep = KeepBest()
     checkpoint = None
     callbacks: list[lightning.Callback] = [keep]

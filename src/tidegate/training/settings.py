@@ -8,7 +8,7 @@ from typing import Any
 
 from tidegate.errors import ConfigError
 
-SCHEDULES = ("one-cycle", "constant")
+SCHEDULES = ("auto", "one-cycle", "constant")
 CHECKS = 100  # at most, in a run that does not say
 
 
@@ -22,8 +22,9 @@ class Settings:
     """Optimizer steps, instead of epochs."""
     learning_rate: float = 6e-3
     """Peak of the schedule."""
-    schedule: str = "one-cycle"
-    """one-cycle (Smith & Topin 2018): up for 30 % of the steps, then down to almost 0; or constant."""
+    schedule: str = "auto"
+    """one-cycle (Smith & Topin 2018): up for 30 % of the steps, then down to almost 0; constant; or auto: constant for
+    a lone training sequence, whose gradient has no noise that a falling rate would average out, else one-cycle."""
     batch_size: int = 128
     """Sequences a step, over all processes."""
     clip: float | None = 1.0
