@@ -20,8 +20,8 @@ template <typename T> struct BackwardRow {
 };
 
 template <typename T, typename C>
-TIDEGATE_INLINE void backward_row(BackwardRow<T> row, Index wide, Index lanes, Index c_step, Index state_block, Index d_block,
-                                  Index d_slot) {
+TIDEGATE_INLINE void backward_row(BackwardRow<T> row, Index wide, Index lanes, Index saved_block, Index c_block, Index state_block,
+                                  Index d_block, Index d_slot) {
   constexpr int W = width<T>;
   for (Index u = 0; u < wide; ++u, lanes -= W) {
     const int n = static_cast<int>(smaller<Index>(W, lanes));
@@ -36,7 +36,7 @@ TIDEGATE_INLINE void backward_row(BackwardRow<T> row, Index wide, Index lanes, I
     for (int v = 0; v < C::slots; ++v) store(row.d + v * d_slot, d[v]);
     store(row.dh, dh);
     if (C::has_c) store(row.dc, dc);
-    row.acc += W, row.saved += C::saved * W, row.c_old += c_step, row.h_old += W, row.h += W;
+    row.acc += W, row.saved += saved_block, row.c_old += c_block, row.h_old += W, row.h += W;
     row.d += d_block, row.dh += state_block, row.dc += state_block;
   }
 }
@@ -89,8 +89,8 @@ template <typename T, typename C> void backward(const Call& call) {
   const Plan how = plan(call, G, total, sizeof(T));
   const int threads = how.threads;
   const Index chunk_rows = larger<Index>(B, smaller<Index>(256, larger<Index>(total, 1)));
-  const Index d_rows = chunk_rows + B;  // the last B hold the step after the chunk
-  const bool small_input = I <= 2;      // then d_w_ih goes with the sums for the biases
+  const Index d_rows = odd(chunk_rows + B);  // the last B hold the step after the chunk
+  const bool small_input = I <= 2;                 // then d_w_ih goes with the sums for the biases
 
   // Panels of W_hh and W_hr, columns of them, wide_h vectors wide; fewer when each thread should have some.
   const Index wide_h = how.by_units ? larger<Index>(1, smaller<Index>(4, P_blocks / threads)) : 4;
@@ -105,10 +105,10 @@ template <typename T, typename C> void backward(const Call& call) {
   const Index at_w_hr = projected ? arena.reserve<T>(H_blocks * W * P) : 0;
   const Index at_w_ih = call.d_x.data ? arena.reserve<T>(I_blocks * W * G * H) : 0;
   const Index at_d = arena.reserve<T>(S * H_blocks * d_rows * W);
-  const Index at_x = arena.reserve<T>(I_blocks * chunk_rows * W), at_h = arena.reserve<T>(P_blocks * chunk_rows * W);
-  const Index at_dp = projected ? arena.reserve<T>(P_blocks * chunk_rows * W) : 0;
-  const Index at_m = projected ? arena.reserve<T>(H_blocks * chunk_rows * W) : 0;
-  const Index at_dh = arena.reserve<T>(H_blocks * B * W), at_dc = C::has_c ? arena.reserve<T>(H_blocks * B * W) : 0;
+  const Index at_x = arena.reserve<T>(I_blocks * odd(chunk_rows) * W), at_h = arena.reserve<T>(P_blocks * odd(chunk_rows) * W);
+  const Index at_dp = projected ? arena.reserve<T>(P_blocks * odd(chunk_rows) * W) : 0;
+  const Index at_m = projected ? arena.reserve<T>(H_blocks * odd(chunk_rows) * W) : 0;
+  const Index at_dh = arena.reserve<T>(H_blocks * odd(B) * W), at_dc = C::has_c ? arena.reserve<T>(H_blocks * odd(B) * W) : 0;
   const Index acc_size = rows_block * 4 * W;
   const Index at_acc = arena.reserve<T>(threads * acc_size);
   const Index sums_size = blocks(S * H_blocks, threads) * 3;
@@ -130,7 +130,7 @@ template <typename T, typename C> void backward(const Call& call) {
   T* const m = arena.at<T>(at_m);    // h before its projection
   T* const dh = arena.at<T>(at_dh);
   T* const dc = arena.at<T>(at_dc);
-  const Index d_block = d_rows * W, state_block = B * W, chunk_block = chunk_rows * W;
+  const Index d_block = d_rows * W, state_block = odd(B) * W, chunk_block = odd(chunk_rows) * W;
   const T* const saved = static_cast<const T*>(call.saved);
   Barrier barrier;
 
@@ -194,16 +194,19 @@ template <typename T, typename C> void backward(const Call& call) {
     barrier.wait(n);
 
     // acc[r] += sum over the gates of d[r] @ w; d starts at the first gate, w at the panel
-    const auto product = [&](Index wide, Index rows, const T* left, const T* w) {
+    const auto product = [&](Index wide, Index rows, const T* left, const T* w, Lines<T>* lines = nullptr) {
       const Index K = H % W ? H : G * H;  // gates are neighbors unless the last block of each is partly empty
       for (Index g = 0; g * K < G * H; ++g)
         for (Index k = 0; k < K; k += k_block)
           rows_panel<T>(static_cast<int>(wide), rows, smaller(k_block, K - k), left + (g * H_blocks + k / W) * d_block, d_block,
-                        w + (g * K + k) * wide * W, acc, wide * W);
+                        w + (g * K + k) * wide * W, acc, wide * W, lines);
     };
 
     // Rows that multiply together: one tile, or as many as hide the cost of a panel too large for the cache.
     const Index group = G * H * wide_h * W * static_cast<Index>(sizeof(T)) > (512 << 10) ? rows_block / 2 : most_rows<4>;
+
+    const Index calls = blocks(projected ? P : G * H, W) * blocks(group, most_rows<4>);  // of Lines::fetch_some in such a product
+    Lines<T> next;
 
     // where the rows of this thread begin within step s
     const auto start_in = [&](Index s) {
@@ -241,10 +244,10 @@ template <typename T, typename C> void backward(const Call& call) {
             }
           }
         };
-        const auto through_w_hh = [&](Index p, Index first, Index last) __attribute__((always_inline)) {
+        const auto through_w_hh = [&](Index p, Index first, Index last, Lines<T>* lines) __attribute__((always_inline)) {
           if (later > first)
             product(smaller(wide_h, P_blocks - p * wide_h), smaller(last, later) - first,
-                    d + C::h_slot * H_blocks * d_block + (at_later + first) * W, w_hh + p * wide_h * G * H * W);
+                    d + C::h_slot * H_blocks * d_block + (at_later + first) * W, w_hh + p * wide_h * G * H * W, lines);
         };
         if (projected) {
           for (Index p = own_p.first; p < own_p.last; ++p) {
@@ -252,7 +255,7 @@ template <typename T, typename C> void backward(const Call& call) {
             for (Index first = 0; first < running; first += group) {
               const Index last = smaller(first + group, running);
               gradients_of_h(p, first, last);
-              through_w_hh(p, first, last);
+              through_w_hh(p, first, last, nullptr);
               for (Index r = first; r < last; ++r)
                 for (Index u = 0; u < wide; ++u)
                   store(dp + (p * wide_h + u) * chunk_block + (at_s + r) * W, load(acc + ((r - first) * wide + u) * W));
@@ -260,15 +263,16 @@ template <typename T, typename C> void backward(const Call& call) {
           }
           if (how.by_units) barrier.wait(n);
         }
+        const Index saved_block = schedule.active(s) * C::saved * W, c_block = s ? schedule.active(s - 1) * C::saved * W : W;
+        const bool copies = how.by_units ? s % n == q : true;  // what the large products need of this step
         for (Index p = own.first; p < own.last; ++p) {
           const Index wide = smaller(wide_h, H_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, H - unit);
           const auto row = [&](Index r) __attribute__((always_inline)) {
             const Index i = share.row(r), b = schedule.order[i], state = p * wide_h * state_block + (share.start + r) * W;
             BackwardRow<T> to{};
-            to.acc = acc + r % group * wide * W;
-            to.saved = saved + ((schedule.offset[s] + i) * H_blocks + p * wide_h) * C::saved * W;
+            to.saved = saved + schedule.kept(s, H_blocks, p * wide_h, i) * C::saved * W;
             if (C::has_c)
-              to.c_old = s ? saved + ((schedule.offset[s - 1] + i) * H_blocks + p * wide_h) * C::saved * W + 4 * W
+              to.c_old = s ? saved + schedule.kept(s - 1, H_blocks, p * wide_h, i) * C::saved * W + 4 * W
                            : static_cast<const T*>(call.c0) + b * H + unit;
             if (C::needs_old_h)
               to.h_old = s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) + unit : static_cast<const T*>(call.h0) + b * H + unit;
@@ -278,34 +282,42 @@ template <typename T, typename C> void backward(const Call& call) {
             to.dc = dc + state;
             return to;
           };
-          // The next rows come from memory while this group multiplies.
-          const auto fetch = [&](Index first) {
+          // What the rows of a group read, to come from memory while the group before multiplies.
+          const auto list = [&](Index first) {
+            next.clear();
             for (Index r = first; r < smaller(first + group, running); ++r) {
+              const Index i = share.row(r), b = schedule.order[i];
               const BackwardRow<T> from = row(r);
-              if (C::saved) prefetch(from.saved, wide * C::saved * W);
-              if (C::needs_old_h) prefetch(from.h_old, units);
-              if (C::needs_new_h) prefetch(from.h, units);
-              if (call.d_out.data && !projected) prefetch(d_out_of(r) + unit, units);
+              for (Index u = 0; u < wide && C::saved; ++u) next.add(from.saved + u * saved_block, C::saved * W);
+              for (Index u = 0; u < wide && C::has_c; ++u) next.add(from.c_old + u * c_block, W);
+              if (s && (C::needs_old_h || copies)) next.add(row_of<const T>(call.out, schedule.time(i, s - 1), b) + unit, units);
+              if (call.d_out.data && !projected) next.add(d_out_of(r) + unit, units);
+              if (copies && p == own.first) next.add(row_of<const T>(call.x, schedule.time(i, s), b), I);
             }
           };
-          fetch(0);
+          list(0);
+          next.spread_over(1);
+          next.fetch_some();
           for (Index first = 0; first < running; first += group) {
             const Index last = smaller(first + group, running);
             if (!projected) gradients_of_h(p, first, last);
-            fetch(last);
+            list(last);
+            next.spread_over(calls);
             if (projected) {
               for (Index v = 0; v < (last - first) * wide; ++v) store(acc + v * W, zero<T>());
               rows_panel<T>(static_cast<int>(wide), last - first, P, dp + (at_s + first) * W, chunk_block, w_hr + p * wide_h * P * W,
-                            acc, wide * W);
+                            acc, wide * W, &next);
             } else {
-              through_w_hh(p, first, last);
+              through_w_hh(p, first, last, &next);
             }
-            for (Index r = first; r < last; ++r)
-              backward_row<T, C>(row(r), wide, units, s ? C::saved * W : W, state_block, d_block, H_blocks * d_block);
+            for (Index r = first; r < last; ++r) {
+              BackwardRow<T> now = row(r);
+              now.acc = acc + (r - first) * wide * W;
+              backward_row<T, C>(now, wide, units, saved_block, c_block, state_block, d_block, H_blocks * d_block);
+            }
           }
         }
-        // what the large products need of this step
-        if (how.by_units ? s % n == q : true)
+        if (copies)
           for (Index r = 0; r < running; ++r) {
             const Index i = share.row(r), b = schedule.order[i], t = schedule.time(i, s), k = at_s + r;
             place[k] = {t, b};
@@ -314,7 +326,7 @@ template <typename T, typename C> void backward(const Call& call) {
                       h_before + k * W, chunk_block);
             if constexpr (C::has_c)
               for (Index u = 0; u < H_blocks && projected; ++u) {
-                const T* const keep = saved + ((schedule.offset[s] + i) * H_blocks + u) * C::saved * W;
+                const T* const keep = saved + schedule.kept(s, H_blocks, u, i) * C::saved * W;
                 store(m + u * chunk_block + k * W, load(keep + 3 * W) * tanh(load(keep + 4 * W)));
               }
           }

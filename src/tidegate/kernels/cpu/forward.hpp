@@ -65,7 +65,7 @@ template <typename T> struct ForwardRow {
 };
 
 template <typename T, typename C>
-TIDEGATE_INLINE void forward_row(ForwardRow<T> row, Index wide, Index lanes, Index block, bool past) {
+TIDEGATE_INLINE void forward_row(ForwardRow<T> row, Index wide, Index lanes, Index block, Index saved_block, bool past) {
   constexpr int W = width<T>;
   for (Index u = 0; u < wide; ++u, lanes -= W) {
     Vec<T> a[C::slots], keep[C::saved + 1], c = zero<T>(), old = zero<T>();
@@ -80,7 +80,7 @@ TIDEGATE_INLINE void forward_row(ForwardRow<T> row, Index wide, Index lanes, Ind
     if (C::saved && row.saved) {
 #pragma GCC unroll 8
       for (int v = 0; v < C::saved; ++v) stream(row.saved + v * W, keep[v], past);
-      row.saved += C::saved * W;
+      row.saved += saved_block;
     }
     row.acc += C::slots * W, row.h_old += block, row.c += block, row.h_new += block, row.out += W;
   }
@@ -99,10 +99,10 @@ template <typename T, typename C> void forward(const Call& call) {
   const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B);
   const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_count = arena.reserve<Index>(call.T + 2);
   const Index at_w_ih = arena.reserve<T>(H_blocks * G * W * I), at_w_hh = arena.reserve<T>(H_blocks * G * W * P);
-  const Index at_w_hr = projected ? arena.reserve<T>(P_blocks * W * H) : 0, at_m = projected ? arena.reserve<T>(H_blocks * B * W) : 0;
+  const Index at_w_hr = projected ? arena.reserve<T>(P_blocks * W * H) : 0, at_m = projected ? arena.reserve<T>(H_blocks * odd(B) * W) : 0;
   const Index at_bias = arena.reserve<T>(panels * slots * W);
-  const Index at_h = arena.reserve<T>(2 * P_blocks * B * W);
-  const Index at_c = C::has_c ? arena.reserve<T>(H_blocks * B * W) : 0;
+  const Index at_h = arena.reserve<T>(2 * P_blocks * odd(B) * W);
+  const Index at_c = C::has_c ? arena.reserve<T>(H_blocks * odd(B) * W) : 0;
 
   Index total = call.T * B;
   if (call.lengths) {
@@ -113,7 +113,7 @@ template <typename T, typename C> void forward(const Call& call) {
   const Index most_rows_each = how.by_units ? B : blocks(B, how.threads);
   const Index most_panels_each = how.by_units ? blocks(panels, how.threads) : panels;
   const Index chunk_rows = larger<Index>(most_rows_each, smaller<Index>(128, blocks(total, how.by_units ? 1 : how.threads)));
-  const Index x_size = I_blocks * chunk_rows * W, gates_size = most_panels_each * chunk_rows * slots * W;
+  const Index x_size = I_blocks * odd(chunk_rows) * W, gates_size = most_panels_each * chunk_rows * slots * W;
   const Index at_x = arena.reserve<T>(how.threads * (x_size + 16)), at_gates = arena.reserve<T>(how.threads * (gates_size + 16));
   arena.allocate();
 
@@ -164,7 +164,7 @@ template <typename T, typename C> void forward(const Call& call) {
     const Range own = how.by_units ? share_of(panels, q, n) : Range{0, panels};
     const Range own_c{own.first * U, smaller(own.last * U, H_blocks)};
     const Range own_h = !projected ? own_c : how.by_units ? share_of(P_blocks, q, n) : Range{0, P_blocks};
-    const Index half = P_blocks * B * W, block = B * W;
+    const Index half = P_blocks * odd(B) * W, block = odd(B) * W;
     if (projected) {
       const Range packed_h = share_of(P_blocks, q, n);
       for (Index u = packed_h.first; u < packed_h.last; ++u)
@@ -213,7 +213,7 @@ template <typename T, typename C> void forward(const Call& call) {
         if (s_last > s_first && rows + more > chunk_rows) break;
         for (Index r = 0; r < more; ++r) {
           const Index i = share.row(r);
-          block_row(row_of<const T>(call.x, schedule.time(i, s_last), schedule.order[i]), I, x + (rows + r) * W, chunk_rows * W);
+          block_row(row_of<const T>(call.x, schedule.time(i, s_last), schedule.order[i]), I, x + (rows + r) * W, odd(chunk_rows) * W);
         }
         rows += more;
       }
@@ -221,7 +221,7 @@ template <typename T, typename C> void forward(const Call& call) {
         for (Index r = 0; r < rows; ++r)
           for (Index v = 0; v < slots; ++v)
             store(gates + (p - own.first) * acc_panel + r * acc_row + v * W, load(bias + (p * slots + v) * W));
-      product(0, own.last - own.first, rows, I, x, chunk_rows * W, w_ih, gates + C::x_slot * W);
+      product(0, own.last - own.first, rows, I, x, odd(chunk_rows) * W, w_ih, gates + C::x_slot * W);
 
       Index done = 0;
       T unprojected[U * W];
@@ -243,9 +243,9 @@ template <typename T, typename C> void forward(const Call& call) {
               row.c = c_blocked + share.start * W + state;
               row.out = projected ? unprojected : row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + unit;
               row.saved = C::saved && call.saved
-                              ? static_cast<T*>(call.saved) + ((schedule.offset[s] + i) * H_blocks + p * U) * C::saved * W
+                              ? static_cast<T*>(call.saved) + schedule.kept(s, H_blocks, p * U, i) * C::saved * W
                               : nullptr;
-              forward_row<T, C>(row, wide, H - unit, block, past);
+              forward_row<T, C>(row, wide, H - unit, block, schedule.active(s) * C::saved * W, past);
             }
           }
         }

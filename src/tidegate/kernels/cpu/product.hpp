@@ -19,7 +19,7 @@ constexpr Index chain = 64;
 // acc[panel][row][c] += sum over k of a[k][row] * w[panel][k][c], for R rows, C vectors, P panels.
 template <typename T, int R, int C, int P>
 __attribute__((noinline)) void rows_tile(Index K, const T* a, Index a_block, const T* w, Index w_panel, T* acc,
-                                         Index acc_row, Index acc_panel) {
+                                         Index acc_row, Index acc_panel, Lines<T>* lines = nullptr) {
   constexpr int W = width<T>;
   Vec<T> sum[P][R][C];
   const auto step = [&](const T* a_k, const T* w_k) __attribute__((always_inline)) {
@@ -46,6 +46,7 @@ __attribute__((noinline)) void rows_tile(Index K, const T* a, Index a_block, con
         for (int c = 0; c < C; ++c) sum[p][r][c] = zero<T>();
     Index k = 0;
     for (; k + W <= depth; k += W, a += a_block) {
+      if (lines) lines->fetch_some();
 #pragma GCC unroll 4
       for (int j = 0; j < W; ++j, w += C * W) step(a + j, w);
     }
@@ -71,18 +72,18 @@ TIDEGATE_INLINE void rows_tiles(Index rows, Index K, const T* a, Index a_block, 
 }
 
 template <typename T, int C, int R = most_rows<C>>
-TIDEGATE_INLINE void one_tile(Index rows, Index K, const T* a, Index a_block, const T* w, T* acc, Index acc_row) {
-  if (rows == R) return rows_tile<T, R, C, 1>(K, a, a_block, w, 0, acc, acc_row, 0);
-  if constexpr (R > 1) one_tile<T, C, R - 1>(rows, K, a, a_block, w, acc, acc_row);
+TIDEGATE_INLINE void one_tile(Index rows, Index K, const T* a, Index a_block, const T* w, T* acc, Index acc_row, Lines<T>* lines) {
+  if (rows == R) return rows_tile<T, R, C, 1>(K, a, a_block, w, 0, acc, acc_row, 0, lines);
+  if constexpr (R > 1) one_tile<T, C, R - 1>(rows, K, a, a_block, w, acc, acc_row, lines);
 }
 
 // One panel of C vectors for any number of rows, in tiles as even as possible.
 template <typename T, int C>
-void rows_panel(Index rows, Index K, const T* a, Index a_block, const T* w, T* acc, Index acc_row) {
+void rows_panel(Index rows, Index K, const T* a, Index a_block, const T* w, T* acc, Index acc_row, Lines<T>* lines = nullptr) {
   Index tiles = blocks(rows, most_rows<C>);
   for (Index r = 0; tiles > 0; --tiles) {
     const Index n = blocks(rows - r, tiles);
-    one_tile<T, C>(n, K, a + r * width<T>, a_block, w, acc + r * acc_row, acc_row);
+    one_tile<T, C>(n, K, a + r * width<T>, a_block, w, acc + r * acc_row, acc_row, lines);
     r += n;
   }
 }
@@ -106,11 +107,11 @@ void rows_panels(Index panels, Index rows, Index K, const T* a, Index a_block, c
 
 // The same with the number of vectors known only at run time.
 template <typename T>
-void rows_panel(int C, Index rows, Index K, const T* a, Index a_block, const T* w, T* acc, Index acc_row) {
-  if (C == 4) return rows_panel<T, 4>(rows, K, a, a_block, w, acc, acc_row);
-  if (C == 3) return rows_panel<T, 3>(rows, K, a, a_block, w, acc, acc_row);
-  if (C == 2) return rows_panel<T, 2>(rows, K, a, a_block, w, acc, acc_row);
-  rows_panel<T, 1>(rows, K, a, a_block, w, acc, acc_row);
+void rows_panel(int C, Index rows, Index K, const T* a, Index a_block, const T* w, T* acc, Index acc_row, Lines<T>* lines = nullptr) {
+  if (C == 4) return rows_panel<T, 4>(rows, K, a, a_block, w, acc, acc_row, lines);
+  if (C == 3) return rows_panel<T, 3>(rows, K, a, a_block, w, acc, acc_row, lines);
+  if (C == 2) return rows_panel<T, 2>(rows, K, a, a_block, w, acc, acc_row, lines);
+  rows_panel<T, 1>(rows, K, a, a_block, w, acc, acc_row, lines);
 }
 
 // out[r][c] = sum over k of a[k][r] * b[c][k]: R columns of one block of a against C blocks of b.

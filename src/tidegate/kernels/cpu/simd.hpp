@@ -90,10 +90,12 @@ template <typename T> TIDEGATE_INLINE void store_part(T* p, Vec<T> v, int n) {
 
 #if defined(__AVX512F__)
 template <> TIDEGATE_INLINE Vec<float> load_part<float>(const float* p, int n) {
-  return (Vec<float>)_mm512_maskz_loadu_ps(n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1), p);
+  if (__builtin_expect(n >= 16, 1)) return load(p);
+  return (Vec<float>)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 }
 template <> TIDEGATE_INLINE void store_part<float>(float* p, Vec<float> v, int n) {
-  _mm512_mask_storeu_ps(p, n >= 16 ? 0xffff : (__mmask16)((1u << n) - 1), (__m512)v);
+  if (__builtin_expect(n >= 16, 1)) return store(p, v);  // a masked store takes several times as long
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
 }
 #endif
 
@@ -119,6 +121,28 @@ TIDEGATE_INLINE void streams_done() {
 template <typename T> TIDEGATE_INLINE void prefetch(const T* p, Index n) {
   for (Index i = 0; i < n; i += 64 / static_cast<Index>(sizeof(T))) __builtin_prefetch(p + i, 0, 2);
 }
+
+// Cache lines that come from memory while a product runs, a few at a time: many at once would fill the queue of
+// misses, and the product would wait for its weights behind them.
+template <typename T> class Lines {
+ public:
+  // Those without room are left to whoever reads them.
+  TIDEGATE_INLINE void add(const T* from, Index count) {
+    for (Index i = 0; i < count && number_ < room; i += 64 / static_cast<Index>(sizeof(T))) line_[number_++] = from + i;
+  }
+  TIDEGATE_INLINE void clear() { number_ = next_ = 0; }
+  // How many calls of fetch_some are to share the lines.
+  TIDEGATE_INLINE void spread_over(Index calls) { each_ = static_cast<int>((number_ + calls - 1) / calls); }
+  TIDEGATE_INLINE void fetch_some() {
+    const int last = number_ - next_ < each_ ? number_ : next_ + each_;
+    for (; next_ < last; ++next_) __builtin_prefetch(line_[next_], 0, 2);
+  }
+
+ private:
+  static constexpr int room = 2048;
+  const T* line_[room];
+  int number_ = 0, next_ = 0, each_ = 0;
+};
 
 // Denormal numbers become zero while an object of this class lives.
 class FlushDenormals {
@@ -147,6 +171,10 @@ class FlushDenormals {
 template <typename A> TIDEGATE_INLINE A smaller(A a, A b) { return a < b ? a : b; }
 template <typename A> TIDEGATE_INLINE A larger(A a, A b) { return a < b ? b : a; }
 TIDEGATE_INLINE Index blocks(Index n, Index size) { return (n + size - 1) / size; }
+
+// The rows of a block of columns in memory. At a distance of a power of two, the same row of all blocks would fall into
+// one set of the first cache, which holds twelve lines.
+TIDEGATE_INLINE Index odd(Index rows) { return rows | 1; }
 
 }  // namespace TIDEGATE_ISA
 }  // namespace tidegate

@@ -125,6 +125,8 @@ struct Schedule {
 
   Index active(Index s) const { return s < steps ? offset[s + 1] - offset[s] : 0; }
   Index time(Index i, Index s) const { return reverse ? length[i] - 1 - s : s; }
+  // What is kept for backward stands step after step, in blocks of units with all rows of the step.
+  Index kept(Index s, Index H_blocks, Index block, Index i) const { return offset[s] * H_blocks + block * active(s) + i; }
 };
 
 inline Index longest(const Call& call) {
