@@ -42,12 +42,14 @@ class Source:
 
     def take(self, rows: Tensor, weight: float) -> Batch:
         """The batch of these rows."""
+        y = self.y.index_select(0, rows)
+        if not self.ragged:
+            return Batch(self.x.index_select(0, rows), None, y, weight)
         lengths = self.lengths[rows]
         T = int(lengths.max())
-        y = self.y[rows]
         return Batch(
-            x=self.x[rows, :T] if self.ragged else self.x[rows],
-            lengths=lengths if self.ragged and int(lengths.min()) < T else None,
+            x=self.x[rows, :T],
+            lengths=lengths if int(lengths.min()) < T else None,
             y=y[:, :T] if y.dim() == 3 else y,
             weight=weight,
         )
@@ -140,6 +142,5 @@ def moved(images: Tensor, by: Tensor) -> Tensor:
     B, T, I = images.shape
     most = int(by.abs().max())
     framed = torch.nn.functional.pad(images, (most, most, most, most))
-    rows = torch.arange(T) + most - by[:, :1]
-    columns = torch.arange(I) + most - by[:, 1:]
-    return framed[torch.arange(B)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    windows = framed.unfold(1, T, 1).unfold(2, I, 1)  # [B, places down, places right, T, I]
+    return windows[torch.arange(B), most - by[:, 0], most - by[:, 1]]

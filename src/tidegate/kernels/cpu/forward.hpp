@@ -17,7 +17,7 @@ namespace TIDEGATE_ISA {
 
 constexpr Index k_block = 1024;         // columns of a panel that stay in cache while the rows pass
 constexpr Index rows_block = 96;        // rows whose sums stay in cache while the panel passes
-constexpr Index past_cache = 16 << 20;  // bytes; a larger result is not read again from cache
+constexpr Index past_cache = 4 << 20;  // bytes; a larger result is not read again from cache
 
 template <typename T> TIDEGATE_INLINE T* row_of(const Rows& rows, Index t, Index b) {
   return static_cast<T*>(rows.data) + t * rows.step + b * rows.sequence;
