@@ -193,20 +193,25 @@ template <typename T, typename C> void backward(const Call& call) {
     for (Index v = 0; v < sums_size; ++v) sums[v] = CarefulSum<T>();
     barrier.wait(n);
 
+    const bool streams = G * H * P * static_cast<Index>(sizeof(T)) / (how.by_units ? n : 1) > second_cache;
+    Lines<T> next, none;
+
     // acc[r] += sum over the gates of d[r] @ w; d starts at the first gate, w at the panel
-    const auto product = [&](Index wide, Index rows, const T* left, const T* w, Lines<T>* lines = nullptr) {
+    const auto product = [&](Index wide, Index rows, const T* left, const T* w, Lines<T>* lines) {
       const Index K = H % W ? H : G * H;  // gates are neighbors unless the last block of each is partly empty
       for (Index g = 0; g * K < G * H; ++g)
-        for (Index k = 0; k < K; k += k_block)
-          rows_panel<T>(static_cast<int>(wide), rows, smaller(k_block, K - k), left + (g * H_blocks + k / W) * d_block, d_block,
-                        w + (g * K + k) * wide * W, acc, wide * W, lines);
+        for (Index k = 0; k < K; k += k_block) {
+          const Index depth = smaller(k_block, K - k);
+          const T* const piece = w + (g * K + k) * wide * W;
+          if (streams) lines->stream(piece + depth * wide * W, depth * wide * W, calls_of<4>(rows, depth, W));
+          rows_panel<T>(static_cast<int>(wide), rows, depth, left + (g * H_blocks + k / W) * d_block, d_block, piece, acc, wide * W, lines);
+        }
     };
 
-    // Rows that multiply together: one tile, or as many as hide the cost of a panel too large for the cache.
-    const Index group = G * H * wide_h * W * static_cast<Index>(sizeof(T)) > (512 << 10) ? rows_block / 2 : most_rows<4>;
-
-    const Index calls = blocks(projected ? P : G * H, W) * blocks(group, most_rows<4>);  // of Lines::fetch_some in such a product
-    Lines<T> next;
+    // Rows that multiply together: one tile, or as many as hide the cost of weights that come from memory.
+    const Index count = larger<Index>(share.count, 1);
+    const Index group = streams ? blocks(count, blocks(count, rows_block)) : most_rows<4>;
+    const Index calls = calls_of<4>(group, projected ? P : G * H, W);
 
     // where the rows of this thread begin within step s
     const auto start_in = [&](Index s) {
@@ -255,7 +260,7 @@ template <typename T, typename C> void backward(const Call& call) {
             for (Index first = 0; first < running; first += group) {
               const Index last = smaller(first + group, running);
               gradients_of_h(p, first, last);
-              through_w_hh(p, first, last, nullptr);
+              through_w_hh(p, first, last, &none);
               for (Index r = first; r < last; ++r)
                 for (Index u = 0; u < wide; ++u)
                   store(dp + (p * wide_h + u) * chunk_block + (at_s + r) * W, load(acc + ((r - first) * wide + u) * W));
@@ -400,7 +405,7 @@ template <typename T, typename C> void backward(const Call& call) {
           for (Index k = mine.first; k < mine.last; k += rows_block) {
             const Index count = smaller(rows_block, mine.last - k);
             for (Index v = 0; v < count * wide; ++v) store(acc + v * W, zero<T>());
-            product(wide, count, d + C::x_slot * H_blocks * d_block + k * W, w_ih + p * wide_i * G * H * W);
+            product(wide, count, d + C::x_slot * H_blocks * d_block + k * W, w_ih + p * wide_i * G * H * W, &none);
             for (Index r = 0; r < count; ++r)
               for (Index u = 0; u < wide; ++u) {
                 const Index column = (p * wide_i + u) * W;
@@ -427,7 +432,7 @@ template <typename T, typename C> void backward(const Call& call) {
             store(acc + ((r - r_first) * wide + u) * W, load(dh + (p * wide_h + u) * state_block + (share.start + r) * W));
         if (call.d_h0 && running > r_first)
           product(wide, smaller(r_last, running) - r_first,
-                  d + C::h_slot * H_blocks * d_block + (chunk_rows + share.start + r_first) * W, w_hh + p * wide_h * G * H * W);
+                  d + C::h_slot * H_blocks * d_block + (chunk_rows + share.start + r_first) * W, w_hh + p * wide_h * G * H * W, &none);
         for (Index r = r_first; r < r_last; ++r)
           for (Index u = 0; u < wide; ++u) {
             const Index block = p * wide_h + u, b = schedule.order[share.row(r)];

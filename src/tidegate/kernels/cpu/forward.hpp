@@ -15,9 +15,10 @@
 namespace tidegate {
 namespace TIDEGATE_ISA {
 
-constexpr Index k_block = 1024;         // columns of a panel that stay in cache while the rows pass
-constexpr Index rows_block = 96;        // rows whose sums stay in cache while the panel passes
-constexpr Index past_cache = 4 << 20;  // bytes; a larger result is not read again from cache
+constexpr Index k_block = 1024;          // columns of a panel that stay in cache while the rows pass
+constexpr Index rows_block = 96;         // rows whose sums stay in cache while the panel passes
+constexpr Index second_cache = 1 << 20;  // bytes
+constexpr Index past_cache = 4 << 20;    // bytes; a larger result is not read again from cache
 
 template <typename T> TIDEGATE_INLINE T* row_of(const Rows& rows, Index t, Index b) {
   return static_cast<T*>(rows.data) + t * rows.step + b * rows.sequence;
@@ -188,6 +189,10 @@ template <typename T, typename C> void forward(const Call& call) {
     const Index acc_row = slots * W, acc_panel = chunk_rows * slots * W;
     const Index own_full = larger(Index(0), smaller(own.last, H_blocks / U) - own.first);  // panels of full width
 
+    // Weights that do not stay in the second cache from step to step come while the panel before multiplies.
+    const bool streams = G * H * (P + I) * static_cast<Index>(sizeof(T)) / (how.by_units ? n : 1) > second_cache;
+    Lines<T> lines;
+
     // acc += a @ w for every panel of this thread
     const auto product = [&](Index first, Index last, Index rows, Index K, const T* a, Index a_block, const T* w, T* acc) {
       constexpr int wide = G * U;
@@ -197,7 +202,7 @@ template <typename T, typename C> void forward(const Call& call) {
         const Index full = smaller(last, own_full) - first;
         if (full > 0)
           rows_panels<T, wide>(full, rows, depth, a + k / W * a_block, a_block, w + (own.first + first) * w_panel + k * wide * W,
-                               w_panel, acc + first * acc_panel, acc_row, acc_panel);
+                               w_panel, acc + first * acc_panel, acc_row, acc_panel, streams ? &lines : nullptr);
         if (last > own_full && U > 1) {
           const int narrow = static_cast<int>(H_blocks % U);
           rows_panel<T>(narrow, rows, depth, a + k / W * a_block, a_block, w + (own.first + own_full) * w_panel + k * narrow * W,

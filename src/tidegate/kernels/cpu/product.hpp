@@ -88,11 +88,16 @@ void rows_panel(Index rows, Index K, const T* a, Index a_block, const T* w, T* a
   }
 }
 
+// Calls of Lines::fetch_some in a product of a panel of C vectors.
+template <int C> TIDEGATE_INLINE Index calls_of(Index rows, Index K, Index vector) {
+  return larger<Index>(1, blocks(rows, most_rows<C>) * (K / vector));
+}
+
 // `panels` panels of C vectors each. Few rows leave registers free: then several panels go together,
 // as one chain of multiply-adds alone would wait for its own results.
 template <typename T, int C>
 void rows_panels(Index panels, Index rows, Index K, const T* a, Index a_block, const T* w, Index w_panel, T* acc,
-                 Index acc_row, Index acc_panel) {
+                 Index acc_row, Index acc_panel, Lines<T>* lines = nullptr) {
   Index p = 0;
   if (rows == 1) {
     constexpr int P = accumulators / C > 4 ? 4 : accumulators / C;
@@ -102,7 +107,10 @@ void rows_panels(Index panels, Index rows, Index K, const T* a, Index a_block, c
       for (; p + 2 <= panels; p += 2)
         rows_tile<T, 1, C, 2>(K, a, a_block, w + p * w_panel, w_panel, acc + p * acc_panel, acc_row, acc_panel);
   }
-  for (; p < panels; ++p) rows_panel<T, C>(rows, K, a, a_block, w + p * w_panel, acc + p * acc_panel, acc_row);
+  for (; p < panels; ++p) {
+    if (lines) lines->stream(w + (p + 1) * w_panel, K * C * width<T>, calls_of<C>(rows, K, width<T>));
+    rows_panel<T, C>(rows, K, a, a_block, w + p * w_panel, acc + p * acc_panel, acc_row, lines);
+  }
 }
 
 // The same with the number of vectors known only at run time.

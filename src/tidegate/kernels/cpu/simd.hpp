@@ -128,20 +128,28 @@ template <typename T> class Lines {
  public:
   // Those without room are left to whoever reads them.
   TIDEGATE_INLINE void add(const T* from, Index count) {
-    for (Index i = 0; i < count && number_ < room; i += 64 / static_cast<Index>(sizeof(T))) line_[number_++] = from + i;
+    for (Index i = 0; i < count && number_ < room; i += per_line) line_[number_++] = from + i;
   }
   TIDEGATE_INLINE void clear() { number_ = next_ = 0; }
   // How many calls of fetch_some are to share the lines.
-  TIDEGATE_INLINE void spread_over(Index calls) { each_ = static_cast<int>((number_ + calls - 1) / calls); }
+  TIDEGATE_INLINE void spread_over(Index calls) { each_ = (number_ + calls - 1) / calls; }
+  // Besides these, `count` numbers that stand together, over so many calls.
+  TIDEGATE_INLINE void stream(const T* from, Index count, Index calls) {
+    ahead_ = from, end_ = from + count;
+    step_ = ((count + per_line - 1) / per_line + calls - 1) / calls * per_line;
+  }
   TIDEGATE_INLINE void fetch_some() {
-    const int last = number_ - next_ < each_ ? number_ : next_ + each_;
+    const Index last = number_ - next_ < each_ ? number_ : next_ + each_;
     for (; next_ < last; ++next_) __builtin_prefetch(line_[next_], 0, 2);
+    const T* const until = end_ - ahead_ < step_ ? end_ : ahead_ + step_;
+    for (; ahead_ < until; ahead_ += per_line) __builtin_prefetch(ahead_, 0, 2);
   }
 
  private:
-  static constexpr int room = 2048;
+  static constexpr Index room = 2048, per_line = 64 / static_cast<Index>(sizeof(T));
   const T* line_[room];
-  int number_ = 0, next_ = 0, each_ = 0;
+  Index number_ = 0, next_ = 0, each_ = 0, step_ = 0;
+  const T *ahead_ = nullptr, *end_ = nullptr;
 };
 
 // Denormal numbers become zero while an object of this class lives.
