@@ -465,8 +465,8 @@ template <typename T, typename C> void backward(const Call& call) {
         store_part(static_cast<T*>(call.d_b_hh) + C::gate_of_h(v) * H + unit, sum->sum, lanes);
     }
     if (call.d_x.data && !call.add_to_d_x)
-      for (Index i = q; i < B; i += n)
-        for (Index t = schedule.length[i]; t < call.T; ++t)
+      for (Index t = 0; t < call.T; ++t)
+        for (Index i = schedule.active(t) + q; i < B; i += n)
           for (Index k = 0; k < I; ++k) row_of<T>(call.d_x, t, schedule.order[i])[k] = T(0);
     // no real step at all: every weight has gradient zero
     if (schedule.steps == 0 && q == 0) {

@@ -271,9 +271,8 @@ template <typename T, typename C> void forward(const Call& call) {
         if (how.by_units) barrier.wait(n);
       }
     }
-    if (C::saved && call.saved) streams_done();
 
-    // final states; zeros after the end of a sequence
+    // final states, and zeros after the end of a sequence
     for (Index r = 0; r < share.count; ++r) {
       const Index i = share.row(r), b = schedule.order[i], length = schedule.length[i];
       const T* const last = h_blocked + (length % 2) * half + (share.start + r) * W;
@@ -284,9 +283,19 @@ template <typename T, typename C> void forward(const Call& call) {
       for (Index u = own_h.first; u < own_h.last; ++u) {
         const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
         store_part(static_cast<T*>(call.hn) + b * P + u * W, load(last + u * block), lanes);
-        for (Index t = length; t < call.T; ++t) store_part(row_of<T>(call.out, t, b) + u * W, zero<T>(), lanes);
       }
     }
+    for (Index t = 0; t < call.T; ++t)
+      for (Index r = share.active(schedule.active(t)); r < share.count; ++r) {
+        T* const out = row_of<T>(call.out, t, schedule.order[share.row(r)]);
+        const bool past_out = call.T * B * P * static_cast<Index>(sizeof(T)) > past_cache && is_aligned(out);
+        for (Index u = own_h.first; u < own_h.last; ++u) {
+          const Index lanes = P - u * W;
+          if (lanes >= W) stream(out + u * W, zero<T>(), past_out);
+          else store_part(out + u * W, zero<T>(), static_cast<int>(lanes));
+        }
+      }
+    streams_done();
   });
   if (!granted) forward<T, C>(on_one_thread(call));
 }

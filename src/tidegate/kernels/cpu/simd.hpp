@@ -111,6 +111,8 @@ template <typename T> TIDEGATE_INLINE void stream(T* p, Vec<T> v, bool past_cach
   store(p, v);
 }
 
+TIDEGATE_INLINE bool is_aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % vector_bytes == 0; }
+
 TIDEGATE_INLINE void streams_done() {
 #if defined(__SSE2__)
   _mm_sfence();
