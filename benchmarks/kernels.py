@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from benchmarks.peers import INFER_ONLY, PEERS
 from benchmarks.rows import Recorder, chosen, names, parser, times, use_threads
-from tidegate.probes.race import MODES, Work, checked_race, peak_gflops, tidegate_entry
+from tidegate.probes.race import MODES, Work, checked_race, peak_entry, tidegate_entry
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -17,21 +19,24 @@ def main(arguments: list[str] | None = None) -> None:
             raise SystemExit(f"got --{option} {', '.join(sorted(unknown))}; wanted some of {', '.join(among)}")
 
     threads = use_threads(given.threads)
-    recorder, peak = Recorder(given.out), peak_gflops(threads)
-    print(f"{recorder.birthplace['cpu']}, {threads} threads, peak {peak or 0:.0f} GFLOP/s; median ms, p20-p80")
+    recorder = Recorder(given.out)
+    print(f"{recorder.birthplace['cpu']}, {threads} threads; median ms, p20-p80")
     for case, cell in chosen(given):
         for mode in given.modes:
             work = Work.of(case, cell, mode)
             peers = [name for name in given.against if mode == "infer" or name not in INFER_ONLY]
             makers = {"tidegate": tidegate_entry, **{name: PEERS[name] for name in peers}}
-            taken = checked_race(work, makers, seconds=given.seconds, rounds=given.rounds)
+            peaks: list[float] = []
+            beside = {"peak": peak_entry(threads, peaks)}
+            taken = checked_race(work, makers, seconds=given.seconds, rounds=given.rounds, beside=beside)
+            del taken["peak"]
+            peak = round(median(peaks), 1)
             line = f"{case.name:<12}{cell:<5}{mode:<6}"
             for name, seconds in taken.items():
                 gflops = case.flops(cell, mode) / 1e6 / times(seconds)["ms"]["p50"]
-                speed = {"gflops": round(gflops, 1), "peak_gflops": peak and round(peak, 1)}
-                row = recorder.add(cell, mode, name, case, **times(seconds), **speed)
+                row = recorder.add(cell, mode, name, case, **times(seconds), gflops=round(gflops, 1), peak_gflops=peak)
                 line += f"  {name} {row['ms']['p50']:.4g} [{row['ms']['p20']:.4g}-{row['ms']['p80']:.4g}]"
-            print(line, flush=True)
+            print(f"{line}  peak {peak:.0f} GFLOP/s", flush=True)
 
 
 if __name__ == "__main__":

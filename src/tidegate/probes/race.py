@@ -193,16 +193,21 @@ def beside_torch(cases: Sequence[str], cells: Sequence[str], *, seconds: float) 
 
 
 def checked_race(
-    work: Work, makers: Mapping[str, Callable[[Work], Entry]], *, seconds: float, rounds: int
+    work: Work,
+    makers: Mapping[str, Callable[[Work], Entry]],
+    *,
+    seconds: float,
+    rounds: int,
+    beside: Mapping[str, Entry] | None = None,
 ) -> dict[str, list[float]]:
-    """Check every implementation on this work, and run them in turns; see `race`.
+    """Check every implementation on this work, and run them in turns with what is `beside` them; see `race`.
 
     Raises BackendError where a result is not right.
     """
     entries, exact = {name: make(work) for name, make in makers.items()}, work.exact()
     for name, entry in entries.items():
         check(name, entry.results(), exact)
-    return race(entries, seconds=seconds, rounds=rounds)
+    return race({**entries, **(beside or {})}, seconds=seconds, rounds=rounds)
 
 
 def race(entries: Mapping[str, Entry], *, seconds: float, rounds: int) -> dict[str, list[float]]:
@@ -243,11 +248,11 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in zip(("p20", "p50", "p80"), values, strict=True)}
 
 
-def peak_gflops(threads: int) -> float | None:
-    """Float32 multiply-adds of this machine at best, counted as two operations; none without the kernels."""
+def peak_entry(threads: int, found: list[float]) -> Entry:
+    """Adds to `found`, at each turn, the GFLOP/s of float32 multiply-adds that nothing holds up, each two operations."""
     from tidegate.kernels.cpu.layer import _cpu
 
-    return None if _cpu is None else float(_cpu.fma_peak(threads, 30))
+    return Entry(lambda: found.append(_cpu.fma_peak(threads, 1)), lambda result: {})
 
 
 def timed(run: Callable[[], Any]) -> float:
