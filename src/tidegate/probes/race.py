@@ -20,7 +20,7 @@ from tidegate.probes.cost import cost
 CELLS = ("rnn", "lstm", "gru")
 MODES = ("train", "infer")
 TOLERANCE = 1e-4  # of an output's or a gradient's norm; float32 over 1,000 steps stays under a tenth of it
-BURST = 5e-3  # seconds that a short call is repeated for in its turn
+BURST = 30e-3  # seconds that a shorter call is repeated for in its turn: training steps follow one another too
 REST = 3e-3  # seconds before a turn, in which the threads of the one before stop spinning
 
 
