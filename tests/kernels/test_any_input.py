@@ -1,5 +1,6 @@
 """Any shape, option and layout gives the right answer; any wrong input gives a Python error."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -110,6 +111,7 @@ WRONG = {
     "a huge length": lambda layer, call: call.update(lengths=torch.tensor([2**62, 1])),
     "too few lengths": lambda layer, call: call.update(lengths=[4]),
     "too many lengths": lambda layer, call: call.update(lengths=[4, 4, 4]),
+    "a freed weight": lambda layer, call: layer.weight_hh_l0.untyped_storage().resize_(0),
     "broken lengths": lambda layer, call: call.update(lengths=torch.tensor([4.0, 2.0])),
 }
 
@@ -128,3 +130,124 @@ def test_lengths_may_have_gaps():
     layer, x = tidegate.GRU(3, 5), torch.randn(4, 2, 3)
     apart = torch.tensor([4, 0, 2, 0])[::2]
     assert torch.equal(layer(x, lengths=apart)[0], layer(x, lengths=[4, 2])[0])
+
+
+def test_no_lengths_for_no_sequences():
+    layer, x = tidegate.GRU(3, 5), torch.randn(4, 0, 3)
+    assert layer(x, lengths=[])[0].shape == (4, 0, 5)
+
+
+def test_lengths_may_be_reused_before_backward():
+    layer, x, given = tidegate.LSTM(3, 5), torch.randn(4, 2, 3), np.array([4, 1])
+    expected = torch.autograd.grad(layer(x, lengths=[4, 1])[0].sum(), list(layer.parameters()))
+    output, _ = layer(x, lengths=torch.from_numpy(given))
+    given[:] = 10**9
+    for a, b in zip(torch.autograd.grad(output.sum(), list(layer.parameters())), expected, strict=True):
+        assert torch.equal(a, b)
+
+
+def replace(tensor, *shape):
+    tensor.data = torch.zeros(shape)
+
+
+CHANGED = {
+    "all in half": lambda layer, x, h: layer.half(),
+    "all in double": lambda layer, x, h: layer.double(),
+    "a small weight": lambda layer, x, h: replace(layer.weight_hh_l0, 1, 1),
+    "a freed weight": lambda layer, x, h: layer.weight_hh_l0.untyped_storage().resize_(0),
+    "a long input": lambda layer, x, h: replace(x, 5000, 2, 3),
+    "a wide input": lambda layer, x, h: replace(x, 4, 200, 3),
+    "a small state": lambda layer, x, h: replace(h, 1, 1, 5),
+    "a state in half": lambda layer, x, h: setattr(h, "data", h.data.half()),
+}
+
+
+@pytest.mark.parametrize("output_too", [False, True], ids=["", "and the output in place"])
+@pytest.mark.parametrize("changed", list(CHANGED))
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_what_changes_before_backward_is_a_python_error(cell, changed, output_too):
+    layer, x, h = getattr(tidegate, cell)(3, 5), torch.zeros(4, 2, 3), torch.zeros(1, 2, 5)
+    output, _ = layer(x, (h, torch.zeros(1, 2, 5)) if cell == "LSTM" else h)
+    if output_too:
+        output.mul_(2)
+    CHANGED[changed](layer, x, h)
+    with pytest.raises((RuntimeError, ValueError)):
+        output.sum().backward()
+
+
+def test_an_unpack_hook_may_change_the_layout():
+    layer, x = tidegate.GRU(3, 5), torch.randn(4, 2, 3)
+
+    def gradients():
+        return torch.autograd.grad(layer(x, lengths=[4, 1])[0].sum(), list(layer.parameters()))
+
+    def with_gaps(t):
+        return torch.stack([t, t], dim=-1)[..., 0]
+
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t if t.dtype == torch.uint8 else with_gaps(t)):
+        other = gradients()
+    for a, b in zip(other, gradients(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_an_unpack_hook_that_converts_is_a_python_error():
+    layer = tidegate.GRU(3, 5)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t.double() if t.dim() == 3 else t):
+        output, _ = layer(torch.zeros(4, 2, 3))
+    with pytest.raises((RuntimeError, ValueError)):
+        output.sum().backward()
+
+
+def negated(x):
+    """The same numbers, kept with the opposite sign and PyTorch's mark that they wait to be negated."""
+    return torch.complex(x, -x).conj().imag
+
+
+@pytest.mark.parametrize("lazy", [negated, lambda x: torch._efficientzerotensor(x.shape)], ids=["negated", "zero"])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_numbers_that_are_not_in_memory_as_they_are(cell, lazy):
+    layer = getattr(tidegate, cell)(1, 1)
+    h = lazy(torch.randn(1, 2, 1))
+    given = {"x": lazy(torch.randn(4, 2, 1)), "h": (h, h) if cell == "LSTM" else h, "d": lazy(torch.randn(4, 2, 1))}
+    plain = {"x": given["x"] + 0, "h": (h + 0, h + 0) if cell == "LSTM" else h + 0, "d": given["d"] + 0}
+
+    def results(x, h, d):
+        output, _ = layer(x, h)
+        return output, *torch.autograd.grad(output, list(layer.parameters()), d)
+
+    for a, b in zip(results(**given), results(**plain), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_default_device_is_not_the_layers():
+    layer, x = tidegate.LSTM(3, 5), torch.randn(4, 2, 3, requires_grad=True)
+    with torch.device("meta"):
+        output, _ = layer(x)
+        assert torch.autograd.grad(output, x, torch.ones_like(output, device="cpu"))[0].device.type == "cpu"
+
+
+@pytest.mark.parametrize("B", [2, 600], ids=["small", "from the pool"])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_the_output_may_be_changed_in_place(cell, B):
+    layer, x = getattr(tidegate, cell)(3, 16, batch_first=True), torch.randn(B, 8, 3, requires_grad=True)
+    leaves = [x, *layer.parameters()]
+    changed = layer(x)[0].mul_(3).relu_()
+    expected = (3 * layer(x)[0]).relu()
+    assert torch.equal(changed, expected)
+    grads = [torch.autograd.grad(output.square().sum(), leaves) for output in (changed, expected)]
+    for a, b in zip(*grads, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_memory_of_the_output_goes_where_hooks_say():
+    layer, x = tidegate.RNN(3, 16), torch.randn(8, 600, 3)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: None, lambda t: t):
+        output, _ = layer(x)
+
+    def held():
+        kernels._cpu.release_pool()
+        return kernels._cpu.pooled_bytes()
+
+    before, node = held(), output.grad_fn
+    del output
+    assert node is not None and held() < before

@@ -7,7 +7,7 @@ import pickle
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from torch.testing._internal.common_modules import ModuleErrorEnum, module_db
 
 import tidegate
@@ -233,6 +233,7 @@ def test_torchs_own_error_inputs(training):
     [
         (torch.zeros(7), None, None, "input of 1 dimensions"),
         (torch.zeros(7, 2, 4), None, None, "Expected 3, got 4"),
+        (PackedSequence(torch.zeros(5), torch.tensor([3, 2])), None, None, "1-dimensional data"),
         (torch.zeros(7, 2, 3), None, [8, 1], "lengths from 1 to 8; wanted 0 to 7"),
         (torch.zeros(7, 2, 3), None, [-1, 1], "lengths from -1"),
         (torch.zeros(7, 2, 3), None, [1], "wanted 2 whole numbers"),

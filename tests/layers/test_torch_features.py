@@ -47,12 +47,23 @@ def test_the_operator_keeps_torchs_rules(mode, ragged):
     )
 
 
+WRONG = {
+    "lengths beyond the input": {"lengths": torch.tensor([1, 9])},
+    "too few lengths": {"lengths": torch.tensor([4])},
+    "lengths of int32": {"lengths": torch.tensor([4, 2], dtype=torch.int32)},
+    "a small state": {"h0": torch.zeros(1, 1, 5)},
+    "a state in double": {"h0": torch.zeros(1, 2, 5, dtype=torch.float64)},
+    "two directions": {"h0": torch.zeros(2, 2, 5)},
+}
+
+
 @compiled_kernels
-def test_the_operator_refuses_lengths_beyond_its_input():
-    layer, x = tidegate.GRU(3, 5), torch.randn(4, 2, 3)
-    h0, weights = torch.zeros(1, 2, 5), [p.detach() for p in layer.parameters()]
-    with pytest.raises(tidegate.TidegateError, match="lengths from 1 to 9"):
-        torch.ops.tidegate.layer(x, h0, None, weights, torch.tensor([1, 9]), "GRU", False)
+@pytest.mark.parametrize("wrong", list(WRONG))
+def test_the_operator_refuses_what_it_would_read_beyond(wrong):
+    weights = [p.detach() for p in tidegate.GRU(3, 5).parameters()]
+    given = {"x": torch.randn(4, 2, 3), "h0": torch.zeros(1, 2, 5), "c0": None, "weights": weights, "lengths": None}
+    with pytest.raises(tidegate.TidegateError, match=r"^got .*; wanted .*; "):
+        torch.ops.tidegate.layer(**given | WRONG[wrong], mode="GRU", save=False)
 
 
 @pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
@@ -119,6 +130,11 @@ def test_autocast_computes_in_the_weights_dtype(cell):
         assert torch.equal(a, b)
 
 
+def test_autocast_does_not_make_numbers_of_other_kinds():
+    with torch.autocast("cpu"), pytest.raises(tidegate.TidegateError, match="complex64"):
+        tidegate.LSTM(3, 5)(torch.ones(4, 2, 3, dtype=torch.complex64))
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_autocast_brings_gradients_back_to_every_input(cell):
     layer, x = getattr(tidegate, cell)(3, 5), torch.randn(7, 2, 3).bfloat16().requires_grad_()
@@ -158,6 +174,58 @@ def test_a_second_derivative_where_one_input_is_made_from_another():
     for a, b in zip(first(True), first(False), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
     assert torch.autograd.gradgradcheck(run, weights, fast_mode=True)
+
+
+@pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_many_gradients_at_once_are_a_loop(cell, ragged):
+    layer, x = double(cell, bidirectional=True), sequence().requires_grad_()
+    output, _ = layer(x, lengths=[7, 2] if ragged else None)
+    directions = torch.randn(3, *output.shape, dtype=torch.float64)
+    leaves = [x, *layer.parameters()]
+    at_once = torch.autograd.grad(output, leaves, directions, retain_graph=True, is_grads_batched=True)
+    for n, direction in enumerate(directions):
+        one = torch.autograd.grad(output, leaves, direction, retain_graph=True)
+        for a, b in zip(at_once, one, strict=True):
+            assert not a.requires_grad
+            torch.testing.assert_close(a[n], b, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_gradient_that_reaches_padding_never_matters(cell, create_graph):
+    layer, x = double(cell), sequence().requires_grad_()
+    output, _ = layer(x, lengths=[7, 2])
+    real = torch.randn_like(output)
+    broken = real.clone()
+    broken[2:, 1] = float("nan")
+    leaves, again = [x, *layer.parameters()], {"retain_graph": True, "create_graph": create_graph}
+    gradients = [torch.autograd.grad(output, leaves, d, **again) for d in (real, broken)]
+    for a, b in zip(*gradients, strict=True):
+        assert torch.equal(a, b)
+
+
+@compiled_kernels
+@pytest.mark.parametrize("which", ["state", "a weight", "gradient"])
+def test_other_kinds_of_tensors_are_seen_wherever_they_are(which):
+    from torch.testing._internal.two_tensor import TwoTensor
+
+    layer, x, h, d = double("GRU"), sequence(), torch.randn(1, 2, 5).double(), torch.randn(7, 2, 5).double()
+    weights = {name: p.detach().requires_grad_() for name, p in layer.named_parameters()}
+
+    def results(h, d, **weights):
+        output, _ = torch.func.functional_call(layer, weights, (x, h))
+        return output, torch.autograd.grad(output, weights["weight_hh_l0"], d)[0]
+
+    expected = results(h, d, **weights)
+    if which == "state":
+        h = TwoTensor(h, h)
+    elif which == "a weight":
+        weights["weight_ih_l0"] = TwoTensor(w := weights["weight_ih_l0"], w)
+    else:
+        d = TwoTensor(d, d)
+    for a, b in zip(results(h, d, **weights), expected, strict=True):
+        torch.testing.assert_close(getattr(a, "a", a), b, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -81,6 +81,12 @@ class RecurrentLayer(nn.RNNBase):
                 wanted="one of the two",
                 do="leave lengths out",
             )
+        if packed.data.dim() != 2:
+            raise ShapeError(
+                got=f"a PackedSequence of {packed.data.dim()}-dimensional data",
+                wanted="2 dimensions, steps and features",
+                do="pack a tensor [T, B, I]",
+            )
         x, steps = pad_packed_sequence(packed)
         output, final = self._run(x, self._state_of(hx, x, batched=True), steps)
         # The caller's order is restored, so that equal lengths keep the places that the caller gave them.
@@ -98,7 +104,8 @@ class RecurrentLayer(nn.RNNBase):
                 wanted=f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.size(-1)}",
                 do="check the last axis, and batch_first",
             )
-        if x.dtype != weight.dtype and not torch._C._is_any_autocast_enabled():
+        is_cast = x.is_floating_point() and torch._C._is_any_autocast_enabled()
+        if x.dtype != weight.dtype and not is_cast:
             raise ShapeError(
                 got=f"input of {x.dtype}",
                 wanted=f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
@@ -145,15 +152,15 @@ class RecurrentLayer(nn.RNNBase):
 def check_lengths(lengths: Tensor | list[int], T: int, B: int) -> Tensor | None:
     """Return lengths as an int64 tensor on the CPU, checked against a batch of B sequences of T steps."""
     lengths = torch.as_tensor(lengths).cpu()
+    if B == 0 and lengths.shape == (0,):
+        return None
     if lengths.shape != (B,) or lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
         raise ShapeError(
             got=f"lengths of shape {tuple(lengths.shape)} and {lengths.dtype}",
             wanted=f"{B} whole numbers, one a sequence",
             do="pass the number of real steps of each sequence",
         )
-    if B == 0:
-        return None
-    lengths = lengths.to(torch.int64).contiguous()
+    lengths = lengths.to(torch.int64, copy=True).contiguous()  # backward reads them too, and they may be reused by then
     if torch.compiler.is_compiling():  # the operator checks the values when it runs
         return lengths
     check_range(lengths, T)

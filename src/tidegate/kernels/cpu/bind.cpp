@@ -73,6 +73,10 @@ void choose(const std::string& wanted) {
 // OpenMP's threads do not survive a fork, and the child would wait for them forever.
 int allowed(int threads) { return after_fork ? 1 : threads; }
 
+nb::capsule owner_of(void* memory) {
+  return nb::capsule(memory, [](void* p) noexcept { give_back(p); });
+}
+
 template <typename T> T* address(std::uintptr_t at) { return reinterpret_cast<T*>(at); }
 
 using At = std::uintptr_t;
@@ -157,10 +161,15 @@ NB_MODULE(_cpu, m) {
 
   m.def("vector_bytes", [] { return chosen.single->vector_bytes; });
   m.def("saved_vectors", [](int cell) { return saved_vectors(static_cast<Cell>(cell)); });
-  m.def("buffer", [](std::size_t bytes) {  // pooled memory as a tensor that gives it back
+  // Pooled memory as tensors that give it back.
+  m.def("buffer", [](std::size_t bytes) {
     void* memory = take(bytes);
-    nb::capsule owner(memory, [](void* p) noexcept { give_back(p); });
-    return nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>>(memory, {bytes}, owner);
+    return nb::ndarray<nb::pytorch, std::uint8_t, nb::ndim<1>>(memory, {bytes}, owner_of(memory));
+  });
+  m.def("result", [](bool precise, std::size_t T, std::size_t B, std::size_t N) {
+    void* memory = take(T * B * N * (precise ? sizeof(double) : sizeof(float)));
+    return nb::ndarray<nb::pytorch, nb::ndim<3>>(memory, {T, B, N}, owner_of(memory), {},
+                                                 precise ? nb::dtype<double>() : nb::dtype<float>());
   });
 
   // h as wide as the cell, and h projected: P and w_hr (and d_w_hr) come last.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tidegate.errors import ConfigError, ShapeError
 from tidegate.kernels import reference
-from tidegate.kernels.stack import Direction, without_padding
+from tidegate.kernels.stack import Direction, check_range, without_padding
 
 try:
     _cpu: Any = import_module("tidegate.kernels.cpu._cpu")
@@ -29,7 +29,7 @@ Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh and, where h is projec
 
 CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
 GATES = (1, 1, 4, 3)
-PLAIN = (Tensor, nn.Parameter)
+PLAIN = {Tensor, nn.Parameter, type(None)}
 
 
 def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> tuple[Tensor, ...]:
@@ -42,7 +42,7 @@ def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor 
     save = torch.is_grad_enabled() and (
         x.requires_grad or h0.requires_grad or any(t is not None and t.requires_grad for t in (c0, *weights))
     )
-    if is_watched(x, weights[1]):
+    if is_watched(x, lengths, h0, c0, *weights):
         out, hn, cn, _ = torch.ops.tidegate.layer(x, h0, c0, weights, lengths, mode, save)
         return (out, hn) if c0 is None else (out, hn, cn)
     if save:
@@ -51,13 +51,22 @@ def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor 
     return (out, hn) if cn is None else (out, hn, cn)
 
 
-def is_watched(x: Tensor, weight: Tensor | None) -> bool:
+def is_watched(*tensors: Tensor | None) -> bool:
     """Whether something must see an operator: torch.compile, torch.export, a dispatch mode, a kind of tensor."""
     return (
         torch.compiler.is_compiling()
         or torch._C._len_torch_dispatch_stack() > 0
-        or type(x) not in PLAIN
-        or type(weight) not in PLAIN
+        or not PLAIN.issuperset(map(type, tensors))
+    )
+
+
+def needs_equations(*gradients: Tensor | None) -> bool:
+    """Whether backward must have a derivative itself (create_graph=True), or is mapped over many gradients at once
+    (is_grads_batched=True).
+    """
+    functorch = torch._C._functorch
+    return torch.is_grad_enabled() or any(
+        functorch.is_legacy_batchedtensor(d) or functorch.is_batchedtensor(d) for d in gradients if d is not None
     )
 
 
@@ -70,19 +79,28 @@ class Layer(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         T, B, _ = x.shape
         saved = buffer(mode, cell_state(h0, c0), T * B if lengths is None else int(lengths.sum()))
-        out, hn, cn = forward(CELLS[mode], x, h0, c0, list(weights), lengths, saved)
+        out, hn, cn = forward(CELLS[mode], x, h0, c0, list(weights), lengths, saved, training=True)
         ctx.set_materialize_grads(False)
         ctx.mode = mode
-        ctx.save_for_backward(lengths, x, h0, c0, out, saved, *weights)
+        # torch.nn lets its output be changed in place, as by relu_. So it is kept without PyTorch's check of that,
+        # beside a tensor that shares its count of changes and not its memory.
+        ctx.save_for_backward(lengths, x, h0, c0, out.data, saved, *weights)
+        ctx.changes = out.detach()
+        ctx.changes.data = out.new_empty(0)
+        ctx.unchanged = ctx.changes._version
         return (out, hn) if cn is None else (out, hn, cn)
 
     @staticmethod
     def backward(ctx: Any, d_out: Tensor | None, d_hn: Tensor | None, d_cn: Tensor | None = None) -> tuple:
         lengths, x, h0, c0, out, saved, *weights = ctx.saved_tensors
         needed = ctx.needs_input_grad[2:]
-        if torch.is_grad_enabled():
+        d_all = d_out, d_hn, d_cn
+        if needs_equations(*d_all) or not PLAIN.issuperset(map(type, d_all)):
             grads = differentiable_backward(ctx.mode, x, h0, c0, weights, lengths, d_out, d_hn, d_cn, needed)
         else:
+            if ctx.changes._version != ctx.unchanged:
+                check_fit(CELLS[ctx.mode], x, h0, c0, weights, lengths, out)
+                out, _, _ = forward(CELLS[ctx.mode], x, h0, c0, weights, lengths)
             grads = backward(CELLS[ctx.mode], x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, needed)
         return (None, None, *grads)
 
@@ -99,30 +117,37 @@ def differentiable_backward(
     d_cn: Tensor | None,
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
-    """The same gradients through the equations in cells/, which have a derivative themselves (create_graph=True)."""
-    # A view of each input ends the search there: one input may have been computed from another.
-    inputs = [None if t is None else t.view_as(t) for t in (x, h0, c0, *weights)]
-    x_, h0_, c0_, *weights_ = inputs
-    assert x_ is not None and h0_ is not None
-    state = (h0_,) if c0_ is None else (h0_, c0_)
-    x_ = without_padding(x_, lengths)
-    outs, finals = [], []
-    for d in range(h0.shape[0]):
-        w_ih, w_hh, b_ih, b_hh, w_hr = of_direction(weights_, d, h0.shape[0])
-        assert w_ih is not None and w_hh is not None
-        direction = Direction(w_ih, w_hh, b_ih, b_hh, w_hr)
-        out, final = reference.recur(mode, direction, x_, tuple(s[d] for s in state), lengths, d == 1)
-        outs.append(out)
-        finals.append(final)
-    results = [torch.cat(outs, dim=-1), *(torch.stack(parts) for parts in zip(*finals, strict=True))]
+    """The same gradients through the equations in cells/, which every transformation of PyTorch can follow."""
+    create_graph = torch.is_grad_enabled()
+    d_out = None if d_out is None else without_padding(d_out, lengths)
+    with torch.enable_grad():
+        # A view of each input ends the search there: one input may have been computed from another.
+        inputs = [None if t is None else t.view_as(t) for t in (x, h0, c0, *weights)]
+        results = equations(mode, inputs, lengths)
     pairs = [(r, g) for r, g in zip(results, (d_out, d_hn, d_cn), strict=False) if g is not None]
     wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
     if not pairs or not wanted:
         return [None] * len(inputs)
-    found = iter(
-        torch.autograd.grad([r for r, _ in pairs], wanted, [g for _, g in pairs], create_graph=True, allow_unused=True)
-    )
+    outputs, gradients = zip(*pairs, strict=True)
+    found = iter(torch.autograd.grad(outputs, wanted, gradients, create_graph=create_graph, allow_unused=True))
     return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
+
+
+def equations(mode: str, inputs: Weights, lengths: Tensor | None) -> list[Tensor]:
+    """The output and the final state of x, h0, c0 and the weights."""
+    x, h0, c0, *weights = inputs
+    assert x is not None and h0 is not None
+    state = (h0,) if c0 is None else (h0, c0)
+    x = without_padding(x, lengths)
+    outs, finals = [], []
+    for d in range(h0.shape[0]):
+        w_ih, w_hh, b_ih, b_hh, w_hr = of_direction(weights, d, h0.shape[0])
+        assert w_ih is not None and w_hh is not None
+        direction = Direction(w_ih, w_hh, b_ih, b_hh, w_hr)
+        out, final = reference.recur(mode, direction, x, tuple(s[d] for s in state), lengths, d == 1)
+        outs.append(out)
+        finals.append(final)
+    return [torch.cat(outs, dim=-1), *(torch.stack(parts) for parts in zip(*finals, strict=True))]
 
 
 def of_direction(weights: Weights, d: int, D: int) -> Weights:
@@ -153,18 +178,82 @@ def prepare(cell: int, x: Tensor, H: int, P: int, weights: Weights) -> list[Any]
                 wanted=f"{shape}, {dtype} on cpu, as the input and the sizes of the layer have it",
                 do="replace the weights of the layer by ones of its sizes, all of one dtype",
             )
-        if not w.is_contiguous():
-            ready[k] = w.contiguous()
+        ready[k] = dense(w)
     return ready
 
 
+def check_fit(
+    cell: int,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    weights: Weights,
+    lengths: Tensor | None,
+    out: Tensor | None = None,
+    saved: Tensor | None = None,
+) -> None:
+    """Refuse tensors that the kernels would read beyond.
+
+    The layer has checked those of its own call. What backward finds may have been replaced since, by `.data =` or by an
+    unpack hook, and the operator may be called by anyone.
+    """
+    D, T, B = len(weights) // (5 if len(weights) % 5 == 0 else 4), *x.shape[:2]
+    P = h0.shape[-1]
+    H = P if c0 is None else c0.shape[-1]
+    wanted = {"x": (x, (T, B, x.shape[-1])), "h0": (h0, (D, B, P))}
+    if c0 is not None:
+        wanted["c0"] = c0, (D, B, H)
+    if out is not None:
+        wanted["the output"] = out, (T, B, D * P)
+    for name, (tensor, shape) in wanted.items():
+        if tensor.shape != shape or tensor.dtype != x.dtype or not tensor.is_cpu:
+            raise ShapeError(
+                got=f"{name} of shape {tuple(tensor.shape)}, {tensor.dtype} on {tensor.device}",
+                wanted=f"{shape}, {x.dtype} on cpu, as the other tensors have it",
+                do="leave tensors as they are until backward has run",
+            )
+    steps = T * B
+    if lengths is not None:
+        if lengths.shape != (B,) or lengths.dtype != torch.int64:
+            raise ShapeError(
+                got=f"lengths of shape {tuple(lengths.shape)} and {lengths.dtype}",
+                wanted=f"({B},) and torch.int64",
+                do="pass the number of real steps of each sequence",
+            )
+        check_range(lengths, T)
+        steps = int(lengths.sum())
+    least = saved_bytes(cell, cell_state(h0, c0), steps)
+    if saved is not None and (saved.dtype != torch.uint8 or saved.numel() < least):
+        raise ShapeError(
+            got=f"{saved.numel()} saved numbers of {saved.dtype}",
+            wanted=f"{least} of torch.uint8, as forward saved them",
+            do="correct the unpack hook of torch.autograd.graph.saved_tensors_hooks",
+        )
+
+
 def at(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
+    """Where the numbers of a tensor begin."""
+    if tensor is None:
+        return 0
+    address = tensor.data_ptr()
+    if not address and tensor.numel():
+        raise ShapeError(
+            got=f"a tensor of shape {tuple(tensor.shape)} whose memory was freed",
+            wanted="its numbers",
+            do="leave its storage alone until backward has run",
+        )
+    return address
+
+
+def dense(tensor: Tensor) -> Tensor:
+    """The tensor with its numbers in memory as they are: in order, none left out as zero or waiting to be negated."""
+    return tensor.clone() if tensor._is_zerotensor() else tensor.resolve_neg().contiguous()
 
 
 def rows(tensor: Tensor) -> Tensor:
-    """A [T, B, N] tensor whose rows are contiguous; steps and sequences may have any stride."""
-    return tensor if tensor.stride(2) == 1 or tensor.shape[2] == 1 else tensor.contiguous()
+    """A [T, B, N] tensor whose rows are dense; steps and sequences may have any stride."""
+    stand_together = tensor.stride(2) == 1 or tensor.shape[2] == 1
+    return tensor if stand_together and not (tensor.is_neg() or tensor._is_zerotensor()) else dense(tensor)
 
 
 def forward(
@@ -175,16 +264,19 @@ def forward(
     weights: Weights,
     lengths: Tensor | None,
     saved: Tensor | None = None,
+    *,
+    training: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The output and the final state; what backward needs goes to `saved`, where it is given."""
+    """The output and the final state; what backward needs goes to `saved`, where the cell keeps anything."""
     T, B, I = x.shape
     D, _, P = h0.shape
     H = P if c0 is None else c0.shape[2]
     weights = prepare(cell, x, H, P, weights)
-    x, h0 = rows(x), h0.contiguous()
-    out, hn, cn = x.new_empty(T, B, D * P), torch.empty_like(h0), None
+    x, h0 = rows(x), dense(h0)
+    out = result(x.dtype, T, B, D * P) if training else x.new_empty(T, B, D * P)
+    hn, cn = torch.empty_like(h0), None
     if c0 is not None:
-        c0 = c0.contiguous()
+        c0 = dense(c0)
         cn = torch.empty_like(c0)
     number = x.element_size()
     precise = number == 8
@@ -195,9 +287,9 @@ def forward(
         w_ih, w_hh, b_ih, b_hh, *w_hr = weights if D == 1 else weights[many * d : many * (d + 1)]
         _cpu.forward(
             cell, precise, T, B, I, H, at(lengths), d == 1, torch.get_num_threads(),
-            x.data_ptr(), step, sequence, at(w_ih), at(w_hh), at(b_ih), at(b_hh),
-            h0.data_ptr() + d * h_bytes, 0 if c0 is None else c0.data_ptr() + d * c_bytes,
-            out.data_ptr() + d * P * number, B * D * P, D * P,
+            at(x), step, sequence, at(w_ih), at(w_hh), at(b_ih), at(b_hh),
+            at(h0) + d * h_bytes, 0 if c0 is None else at(c0) + d * c_bytes,
+            at(out) + d * P * number, B * D * P, D * P,
             hn.data_ptr() + d * h_bytes, 0 if cn is None else cn.data_ptr() + d * c_bytes,
             0 if saved is None else saved.data_ptr() + d * size,
             *((P, at(w_hr[0])) if w_hr else ()),
@@ -220,18 +312,21 @@ def backward(
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
     """The gradients of x, h0, c0 and the weights, each none where it is not needed."""
+    check_fit(cell, x, h0, c0, weights, lengths, out, saved)
     T, B, I = x.shape
     D, _, P = h0.shape
     H = cell_state(h0, c0).shape[2]
-    x, h0 = rows(x), h0.contiguous()
-    c0 = None if c0 is None else c0.contiguous()
+    weights = prepare(cell, x, H, P, weights)
+    x, out, h0 = rows(x), rows(out), dense(h0)
+    lengths = None if lengths is None else dense(lengths)
+    c0 = None if c0 is None else dense(c0)
     d_out = None if d_out is None else rows(d_out)
-    d_hn = None if d_hn is None else d_hn.contiguous()
-    d_cn = None if d_cn is None else d_cn.contiguous()
+    d_hn = None if d_hn is None else dense(d_hn)
+    d_cn = None if d_cn is None else dense(d_cn)
     precise, number, threads = x.dtype == torch.float64, x.element_size(), torch.get_num_threads()
     size = 0 if saved is None else saved.numel() // D
     h_bytes, c_bytes = B * P * number, B * H * number
-    d_x = torch.empty(T, B, I, dtype=x.dtype) if needed[0] else None
+    d_x = result(x.dtype, T, B, I) if needed[0] else None
     d_h0 = torch.empty_like(h0) if needed[1] else None
     d_c0 = torch.empty_like(c0) if c0 is not None and needed[2] else None
     d_weights = [
@@ -240,14 +335,14 @@ def backward(
     ]
 
     def part(tensor: Tensor | None, d: int, step: int) -> int:
-        return 0 if tensor is None else tensor.data_ptr() + d * step
+        return 0 if tensor is None else at(tensor) + d * step
 
     for d in range(D):
-        w_ih, w_hh, _, _, w_hr = (None if w is None else w.contiguous() for w in of_direction(weights, d, D))
+        w_ih, w_hh, _, _, w_hr = of_direction(weights, d, D)
         *d_gates, d_w_hr = of_direction(d_weights, d, D)
         _cpu.backward(
             cell, precise, T, B, I, H, at(lengths), d == 1, threads,
-            x.data_ptr(), x.stride(0), x.stride(1), at(w_ih), at(w_hh),
+            at(x), x.stride(0), x.stride(1), at(w_ih), at(w_hh),
             part(h0, d, h_bytes), part(c0, d, c_bytes),
             part(out, d, P * number), out.stride(0), out.stride(1), part(saved, d, size),
             part(d_out, d, P * number),
@@ -261,15 +356,30 @@ def backward(
     return [d_x, d_h0, d_c0, *d_weights]
 
 
+def result(dtype: torch.dtype, T: int, B: int, N: int) -> Tensor:
+    """Room for what a training step makes, [T, B, N].
+
+    Where it is large, from the pool: malloc gives such memory back to the system, which clears it page by page when the
+    next step asks again.
+    """
+    precise = dtype == torch.float64
+    if T * B * N * (8 if precise else 4) < LARGE:
+        return torch.empty(T, B, N, dtype=dtype, device="cpu")
+    return _cpu.result(precise, T, B, N)
+
+
+LARGE = 1 << 18  # bytes
+
+
 def buffer(mode: str, state: Tensor, steps: int) -> Tensor | None:
     """Memory for what all directions keep for backward over so many real steps of all sequences."""
-    size = saved_bytes(mode, state, steps)
+    size = saved_bytes(CELLS[mode], state, steps)
     return _cpu.buffer(size) if size else None
 
 
-def saved_bytes(mode: str, state: Tensor, steps: int) -> int:
+def saved_bytes(cell: int, state: Tensor, steps: int) -> int:
     """Whole vectors of units for every step, by direction."""
-    if not (vectors := SAVED_VECTORS[CELLS[mode]]):
+    if not (vectors := SAVED_VECTORS[cell]):
         return 0
     D, _, H = state.shape
     width = VECTOR_BYTES // state.element_size()

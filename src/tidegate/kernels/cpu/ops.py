@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from tidegate.kernels.cpu import layer as kernels
-from tidegate.kernels.stack import check_range
 
 Weights = Sequence["Tensor | None"]
 
@@ -26,12 +25,12 @@ def layer(
     x: Tensor, h0: Tensor, c0: Tensor | None, weights: Weights, lengths: Tensor | None, mode: str, save: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The output, hn, cn (empty but for an LSTM) and what backward needs (empty unless `save`)."""
+    kernels.check_fit(kernels.CELLS[mode], x, h0, c0, list(weights), lengths)
     T, B, _ = x.shape
-    check_range(lengths, T)
     saved = kernels.buffer(mode, kernels.cell_state(h0, c0), T * B) if save else None
     if saved is not None and lengths is not None:
         saved.zero_()  # the kernels leave the room of padding as it was, and an operator gives the same bits each time
-    out, hn, cn = kernels.forward(kernels.CELLS[mode], x, h0, c0, list(weights), lengths, saved)
+    out, hn, cn = kernels.forward(kernels.CELLS[mode], x, h0, c0, list(weights), lengths, saved, training=save)
     return (
         out,
         hn,
@@ -45,7 +44,7 @@ def layer_shapes(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     T, B, _ = x.shape
     D, _, H = h0.shape
-    size = kernels.saved_bytes(mode, kernels.cell_state(h0, c0), T * B) if save else 0
+    size = kernels.saved_bytes(kernels.CELLS[mode], kernels.cell_state(h0, c0), T * B) if save else 0
     return (
         x.new_empty(T, B, D * H),
         h0.new_empty(D, B, H),
@@ -92,7 +91,7 @@ def gradients(ctx: Any, d_out: Tensor | None, d_hn: Tensor | None, d_cn: Tensor 
     inputs = (x, h0, c0, *weights)
     needed = [bool(need) and t is not None for need, t in zip((of_x, of_h0, of_c0, *of_weights), inputs, strict=True)]
     d_cn = None if c0 is None else d_cn
-    if torch.is_grad_enabled():
+    if kernels.needs_equations(d_out, d_hn, d_cn):
         grads = kernels.differentiable_backward(ctx.mode, x, h0, c0, weights, lengths, d_out, d_hn, d_cn, needed)
     else:
         found = iter(
