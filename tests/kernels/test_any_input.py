@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import tidegate
-from tests.close import assert_matches, call_args, flat, outputs_and_gradients
+from tests.close import assert_matches, call_args, flat, module_outputs_and_gradients, outputs_and_gradients
 from tidegate.kernels import use_backend
 from tidegate.kernels.cpu import layer as kernels
 
@@ -217,6 +217,15 @@ def test_numbers_that_are_not_in_memory_as_they_are(cell, lazy):
 
     for a, b in zip(results(**given), results(**plain), strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("sizes", [{}, {"bidirectional": True, "proj_size": 2}, {"bias": False}], ids=str)
+def test_weights_are_found_without_the_exchange_of_newer_pytorch(sizes, monkeypatch):
+    layer, x = tidegate.LSTM(3, 5, **sizes), torch.randn(7, 2, 3)
+    expected = module_outputs_and_gradients(layer, {"x": x})
+    monkeypatch.setattr(kernels._cpu, "addresses", lambda tensors, shapes, precise: None)
+    for name, value in module_outputs_and_gradients(layer, {"x": x}).items():
+        assert torch.equal(value, expected[name]), name
 
 
 def test_the_default_device_is_not_the_layers():

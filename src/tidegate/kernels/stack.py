@@ -59,7 +59,8 @@ def weight_of(module: nn.RNNBase, name: str) -> Tensor:
 def weights_of(module: nn.RNNBase, layer: int, reverse: bool) -> list[Tensor | None]:
     """w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of one direction of one layer."""
     names = module._all_weights[2 * layer + reverse if module.bidirectional else layer]
-    weights: list[Tensor | None] = [weight_of(module, name) for name in names]
+    parameters = module._parameters
+    weights = [parameters[name] if name in parameters else weight_of(module, name) for name in names]
     if not module.bias:
         weights[2:2] = (None, None)
     return weights

@@ -104,8 +104,7 @@ class RecurrentLayer(nn.RNNBase):
                 wanted=f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.size(-1)}",
                 do="check the last axis, and batch_first",
             )
-        is_cast = x.is_floating_point() and torch._C._is_any_autocast_enabled()
-        if x.dtype != weight.dtype and not is_cast:
+        if x.dtype != weight.dtype and not (x.is_floating_point() and torch._C._is_any_autocast_enabled()):
             raise ShapeError(
                 got=f"input of {x.dtype}",
                 wanted=f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "

@@ -77,6 +77,61 @@ nb::capsule owner_of(void* memory) {
   return nb::capsule(memory, [](void* p) noexcept { give_back(p); });
 }
 
+// The C functions by which a package hands out its tensors: DLPack 1.3's DLPackExchangeAPI.
+struct Exchange {
+  struct {
+    std::uint32_t major, minor;
+  } version;
+  void* older;
+  void *allocate, *managed_of, *to_python;
+  int (*look_at)(void* tensor, nb::dlpack::dltensor* found);
+  void* stream;
+};
+const Exchange* exchange = nullptr;
+
+// Newer versions of PyTorch have them.
+void exchange_through(nb::handle capsule) {
+  auto* found = static_cast<const Exchange*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
+  if (!found) throw nb::python_error();
+  if (found->version.major == 1) exchange = found;
+}
+
+bool fits(nb::handle tensor, const nb::tuple& shape, bool precise, const nb::dlpack::dltensor& t) {
+  static PyObject* const is_neg = PyUnicode_InternFromString("is_neg");
+  const bool right_type = t.dtype.code == static_cast<std::uint8_t>(nb::dlpack::dtype_code::Float) &&
+                          t.dtype.bits == (precise ? 64 : 32) && t.dtype.lanes == 1;
+  if (t.device.device_type != nb::device::cpu::value || !right_type || t.ndim != static_cast<int>(nb::len(shape)))
+    return false;
+  std::int64_t stride = 1;
+  for (int axis = t.ndim - 1; axis >= 0; --axis) {
+    if (t.shape[axis] != nb::cast<std::int64_t>(shape[axis]) || (t.shape[axis] != 1 && t.strides[axis] != stride)) return false;
+    stride *= t.shape[axis];
+  }
+  const nb::object negated = nb::steal(PyObject_CallMethodNoArgs(tensor.ptr(), is_neg));
+  return negated.ptr() == Py_False;
+}
+
+// Where the numbers of each tensor are, 0 for None; the shapes are repeated. None unless every tensor is of its shape
+// and type, on the CPU, with its numbers in order in memory. To ask all that in Python takes longer than a short sequence.
+nb::object addresses(const nb::list& tensors, const nb::tuple& shapes, bool precise) {
+  const std::size_t count = nb::len(tensors), period = nb::len(shapes);
+  nb::list found;
+  if (!exchange || !exchange->look_at) return nb::none();
+  for (std::size_t k = 0; k < count; ++k) {
+    const nb::handle tensor = tensors[k];
+    nb::dlpack::dltensor t{};
+    if (!tensor.is_none()) {
+      const bool seen = exchange->look_at(tensor.ptr(), &t) == 0;
+      if (!seen || !fits(tensor, nb::borrow<nb::tuple>(shapes[k % period]), precise, t) || !t.data) {
+        PyErr_Clear();
+        return nb::none();
+      }
+    }
+    found.append(reinterpret_cast<std::uintptr_t>(t.data) + t.byte_offset);
+  }
+  return found;
+}
+
 template <typename T> T* address(std::uintptr_t at) { return reinterpret_cast<T*>(at); }
 
 using At = std::uintptr_t;
@@ -159,6 +214,8 @@ NB_MODULE(_cpu, m) {
     return generic::fma_peak(threads, repeats);
   });
 
+  m.def("exchange_through", &exchange_through, "capsule"_a);
+  m.def("addresses", &addresses, "tensors"_a, "shapes"_a, "precise"_a);
   m.def("vector_bytes", [] { return chosen.single->vector_bytes; });
   m.def("saved_vectors", [](int cell) { return saved_vectors(static_cast<Cell>(cell)); });
   // Pooled memory as tensors that give it back.

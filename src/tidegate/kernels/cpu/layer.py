@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import cycle
 from typing import Any
 
 import torch
@@ -23,6 +24,8 @@ except ImportError as error:
     )
 else:
     MISSING = None
+    if hasattr(Tensor, "__dlpack_c_exchange_api__"):
+        _cpu.exchange_through(Tensor.__dlpack_c_exchange_api__)
 
 State = tuple[Tensor, ...]
 Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of each direction
@@ -42,7 +45,7 @@ def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor 
     save = torch.is_grad_enabled() and (
         x.requires_grad or h0.requires_grad or any(t is not None and t.requires_grad for t in (c0, *weights))
     )
-    if is_watched(x, lengths, h0, c0, *weights):
+    if is_watched((x, lengths, h0, c0, *weights)):
         out, hn, cn, _ = torch.ops.tidegate.layer(x, h0, c0, weights, lengths, mode, save)
         return (out, hn) if c0 is None else (out, hn, cn)
     if save:
@@ -51,7 +54,7 @@ def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor 
     return (out, hn) if cn is None else (out, hn, cn)
 
 
-def is_watched(*tensors: Tensor | None) -> bool:
+def is_watched(tensors: tuple[Tensor | None, ...]) -> bool:
     """Whether something must see an operator: torch.compile, torch.export, a dispatch mode, a kind of tensor."""
     return (
         torch.compiler.is_compiling()
@@ -161,25 +164,26 @@ def cell_state(h0: Tensor, c0: Tensor | None) -> Tensor:
     return h0 if c0 is None else c0
 
 
-def prepare(cell: int, x: Tensor, H: int, P: int, weights: Weights) -> list[Any]:
-    """The weights, contiguous; refused where they were replaced by others that the kernels would read beyond."""
+def prepare(cell: int, x: Tensor, H: int, P: int, weights: Weights) -> tuple[Weights, list[int]]:
+    """The weights, contiguous, and where each begins; refused where they were replaced by others that the kernels would
+    read beyond.
+    """
     G, dtype = GATES[cell] * H, x.dtype
     shapes: tuple[tuple[int, ...], ...] = ((G, x.shape[2]), (G, P), (G,), (G,))
     if len(weights) % 5 == 0:
         shapes = (*shapes, (P, H))
-    ready = list(weights)
-    for k, w in enumerate(weights):
-        if w is None:
-            continue
-        shape = shapes[k % len(shapes)]
-        if w.shape != shape or w.dtype is not dtype or not w.is_cpu:
+    found = _cpu.addresses(weights, shapes, dtype is torch.float64)
+    if found is not None:
+        return weights, found
+    for w, shape in zip(weights, cycle(shapes), strict=False):
+        if w is not None and (w.shape != shape or w.dtype is not dtype or not w.is_cpu):
             raise ShapeError(
                 got=f"a weight of shape {tuple(w.shape)}, {w.dtype} on {w.device}",
                 wanted=f"{shape}, {dtype} on cpu, as the input and the sizes of the layer have it",
                 do="replace the weights of the layer by ones of its sizes, all of one dtype",
             )
-        ready[k] = dense(w)
-    return ready
+    ready = [None if w is None else dense(w) for w in weights]
+    return ready, [at(w) for w in ready]
 
 
 def check_fit(
@@ -247,12 +251,14 @@ def at(tensor: Tensor | None) -> int:
 
 def dense(tensor: Tensor) -> Tensor:
     """The tensor with its numbers in memory as they are: in order, none left out as zero or waiting to be negated."""
-    return tensor.clone() if tensor._is_zerotensor() else tensor.resolve_neg().contiguous()
+    if tensor._is_zerotensor():
+        return tensor.clone()
+    return tensor.resolve_neg().contiguous() if tensor.is_neg() else tensor.contiguous()
 
 
 def rows(tensor: Tensor) -> Tensor:
     """A [T, B, N] tensor whose rows are dense; steps and sequences may have any stride."""
-    stand_together = tensor.stride(2) == 1 or tensor.shape[2] == 1
+    stand_together = tensor.is_contiguous() or tensor.stride(2) == 1 or tensor.shape[2] == 1
     return tensor if stand_together and not (tensor.is_neg() or tensor._is_zerotensor()) else dense(tensor)
 
 
@@ -271,7 +277,7 @@ def forward(
     T, B, I = x.shape
     D, _, P = h0.shape
     H = P if c0 is None else c0.shape[2]
-    weights = prepare(cell, x, H, P, weights)
+    weights, places = prepare(cell, x, H, P, weights)
     x, h0 = rows(x), dense(h0)
     out = result(x.dtype, T, B, D * P) if training else x.new_empty(T, B, D * P)
     hn, cn = torch.empty_like(h0), None
@@ -284,15 +290,15 @@ def forward(
     size = 0 if saved is None else saved.numel() // D
     h_bytes, c_bytes, many = B * P * number, B * H * number, len(weights) // D
     for d in range(D):
-        w_ih, w_hh, b_ih, b_hh, *w_hr = weights if D == 1 else weights[many * d : many * (d + 1)]
+        w_ih, w_hh, b_ih, b_hh, *w_hr = places if D == 1 else places[many * d : many * (d + 1)]
         _cpu.forward(
             cell, precise, T, B, I, H, at(lengths), d == 1, torch.get_num_threads(),
-            at(x), step, sequence, at(w_ih), at(w_hh), at(b_ih), at(b_hh),
+            at(x), step, sequence, w_ih, w_hh, b_ih, b_hh,
             at(h0) + d * h_bytes, 0 if c0 is None else at(c0) + d * c_bytes,
-            at(out) + d * P * number, B * D * P, D * P,
+            out.data_ptr() + d * P * number, B * D * P, D * P,
             hn.data_ptr() + d * h_bytes, 0 if cn is None else cn.data_ptr() + d * c_bytes,
             0 if saved is None else saved.data_ptr() + d * size,
-            *((P, at(w_hr[0])) if w_hr else ()),
+            *((P, *w_hr) if w_hr else ()),
         )  # fmt: skip
     return out, hn, cn
 
@@ -316,7 +322,7 @@ def backward(
     T, B, I = x.shape
     D, _, P = h0.shape
     H = cell_state(h0, c0).shape[2]
-    weights = prepare(cell, x, H, P, weights)
+    weights, places = prepare(cell, x, H, P, weights)
     x, out, h0 = rows(x), rows(out), dense(h0)
     lengths = None if lengths is None else dense(lengths)
     c0 = None if c0 is None else dense(c0)
@@ -325,7 +331,7 @@ def backward(
     d_cn = None if d_cn is None else dense(d_cn)
     precise, number, threads = x.dtype == torch.float64, x.element_size(), torch.get_num_threads()
     size = 0 if saved is None else saved.numel() // D
-    h_bytes, c_bytes = B * P * number, B * H * number
+    h_bytes, c_bytes, many = B * P * number, B * H * number, len(weights) // D
     d_x = result(x.dtype, T, B, I) if needed[0] else None
     d_h0 = torch.empty_like(h0) if needed[1] else None
     d_c0 = torch.empty_like(c0) if c0 is not None and needed[2] else None
@@ -338,20 +344,20 @@ def backward(
         return 0 if tensor is None else at(tensor) + d * step
 
     for d in range(D):
-        w_ih, w_hh, _, _, w_hr = of_direction(weights, d, D)
-        *d_gates, d_w_hr = of_direction(d_weights, d, D)
+        w_ih, w_hh, _, _, *w_hr = places[many * d : many * (d + 1)]
+        d_w_ih, d_w_hh, d_b_ih, d_b_hh, *d_w_hr = (at(w) for w in d_weights[many * d : many * (d + 1)])
         _cpu.backward(
             cell, precise, T, B, I, H, at(lengths), d == 1, threads,
-            at(x), x.stride(0), x.stride(1), at(w_ih), at(w_hh),
+            at(x), x.stride(0), x.stride(1), w_ih, w_hh,
             part(h0, d, h_bytes), part(c0, d, c_bytes),
             part(out, d, P * number), out.stride(0), out.stride(1), part(saved, d, size),
             part(d_out, d, P * number),
             0 if d_out is None else d_out.stride(0), 0 if d_out is None else d_out.stride(1),
             part(d_hn, d, h_bytes), part(d_cn, d, c_bytes),
             at(d_x), B * I, I, d == 1,
-            *(at(w) for w in d_gates),
+            d_w_ih, d_w_hh, d_b_ih, d_b_hh,
             part(d_h0, d, h_bytes), part(d_c0, d, c_bytes),
-            *(() if w_hr is None else (P, at(w_hr), at(d_w_hr))),
+            *((P, *w_hr, *d_w_hr) if w_hr else ()),
         )  # fmt: skip
     return [d_x, d_h0, d_c0, *d_weights]
 
