@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from benchmarks.peers import INFER_ONLY, PEERS
-from benchmarks.rows import Recorder, chosen, names, parser, times, use_threads
+from benchmarks.rows import KEPT, Recorder, chosen, keep_memory, names, parser, times, use_threads
 from tidegate.probes.race import MODES, Work, checked_race, peak_entry, tidegate_entry
 
 
@@ -13,11 +13,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser("kernels", __doc__, rounds=50, seconds=4.0)
     options.add_argument("--against", type=names, default=["torch"], help=f"of {','.join(PEERS)} (default: torch)")
     options.add_argument("--modes", type=names, default=list(MODES), help="of train,infer (default: both)")
+    options.add_argument("--keep-memory", action="store_true", help="malloc gives nothing back, which helps torch.nn")
     given = options.parse_args(arguments)
     for option, among in {"against": PEERS, "modes": MODES}.items():
         if unknown := set(getattr(given, option)) - set(among):
             raise SystemExit(f"got --{option} {', '.join(sorted(unknown))}; wanted some of {', '.join(among)}")
 
+    if given.keep_memory:
+        keep_memory()
     threads = use_threads(given.threads)
     recorder = Recorder(given.out)
     print(f"{recorder.birthplace['cpu']}, {threads} threads; median ms, p20-p80")
@@ -26,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
             work = Work.of(case, cell, mode)
             peers = [name for name in given.against if mode == "infer" or name not in INFER_ONLY]
             makers = {"tidegate": tidegate_entry, **{name: PEERS[name] for name in peers}}
+            recorded = KEPT.format(mode) if given.keep_memory else mode
             peaks: list[float] = []
             beside = {"peak": peak_entry(threads, peaks)}
             taken = checked_race(work, makers, seconds=given.seconds, rounds=given.rounds, beside=beside)
@@ -34,7 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
             line = f"{case.name:<12}{cell:<5}{mode:<6}"
             for name, seconds in taken.items():
                 gflops = case.flops(cell, mode) / 1e6 / times(seconds)["ms"]["p50"]
-                row = recorder.add(cell, mode, name, case, **times(seconds), gflops=round(gflops, 1), peak_gflops=peak)
+                row = recorder.add(
+                    cell, recorded, name, case, **times(seconds), gflops=round(gflops, 1), peak_gflops=peak
+                )
                 line += f"  {name} {row['ms']['p50']:.4g} [{row['ms']['p20']:.4g}-{row['ms']['p80']:.4g}]"
             print(f"{line}  peak {peak:.0f} GFLOP/s", flush=True)
 

@@ -48,6 +48,15 @@ def test_only_the_last_run_of_a_race_counts():
     assert "| JAX |" not in text
 
 
+def test_what_is_measured_with_memory_kept_stands_apart():
+    kept = "train, memory kept"
+    rows = [row("tidegate", 2.0), row("torch", 90.0), row("tidegate", 2.0, kept), row("torch", 1.0, kept)]
+    text = page(rows)
+    assert "## Training where memory is kept\n" in text
+    assert "| 45.00× (curve, GRU) | reached on 1 of 18 |" in line_of(text, "| train, every case")
+    assert "| 0.50× (curve, GRU) | **missed** on 1 of 18 |" in line_of(text, "| the same where memory is kept")
+
+
 def test_every_part_has_its_section():
     error = {"output": 1e-7, "gradient of x": 4e-7}
     rows = [
