@@ -16,7 +16,7 @@ from tidegate.report.charts import Chart
 from tidegate.report.drawing import draw_cell
 from tidegate.report.page import render
 
-MARKS = {"confirmed": "✓ confirmed", "contradicted": "✗ contradicted", "not measured": "– not measured"}
+MARKS = {"confirmed": "✓", "contradicted": "✗"}
 COUNTS = ("gates", "macs_per_step", "parameters", "training_speed")
 
 
@@ -87,8 +87,18 @@ def markdown(comparison: dict[str, Any]) -> str:
     for row in comparison["rows"]:
         name = f"{row['title']} ({row['unit']})" if row["unit"] else row["title"]
         texts = [_cell(row, cell) for cell in cells]
-        lines.append(f"| {name} | {' | '.join(texts)} | {row['agreement']} |")
+        lines.append(f"| {name} | {' | '.join(texts)} | {agreement(row)} |")
     return "\n".join(lines) + "\n"
+
+
+def agreement(row: dict[str, Any]) -> str:
+    """Whether what was measured agrees with what is said: `undecided` where the intervals overlap, `no claim` where
+    nothing is said.
+    """
+    measured = any(entry is not None and entry["value"] is not None for entry in row["measured"].values())
+    if row["agreement"] != "not measured" or not measured:
+        return str(row["agreement"])
+    return "undecided" if any(row["claim"].values()) else "no claim"
 
 
 def _cell(row: dict[str, Any], cell: str) -> str:
@@ -121,10 +131,8 @@ def shown(row: dict[str, Any], cell: str) -> str:
 
 
 def _row(row: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
-    measured = any(entry is not None and entry["value"] is not None for entry in row["measured"].values())
-    mark = MARKS[row["agreement"]]
-    if row["agreement"] == "not measured" and measured:
-        mark = "– undecided" if any(row["claim"].values()) else "– no claim"
+    agrees = agreement(row)
+    mark = f"{MARKS.get(agrees, '–')} {agrees}"
     remark = row["remark"]
     if row["name"] == "score" and comparison["baselines"]:
         remark = "baselines: " + ", ".join(
