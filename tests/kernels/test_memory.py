@@ -26,6 +26,17 @@ def test_memory_stays_flat_over_random_lengths():
     assert train(300) <= most + (most >> 1)
 
 
+def test_memory_that_is_not_used_again_goes():
+    kernels._cpu.release_pool()
+    large, small, x = tidegate.GRU(4, 64), tidegate.GRU(4, 8), torch.randn(50, 64, 4)
+    kept = [large(x)[0].detach() for _ in range(10)]
+    del kept
+    before = kernels._cpu.pooled_bytes()
+    for _ in range(600):
+        small(x[:5])[0].sum().backward()
+    assert kernels._cpu.pooled_bytes() < before / 4
+
+
 def test_the_pool_gives_its_memory_back():
     layer, x = tidegate.LSTM(8, 64), torch.randn(200, 32, 8)
     layer(x)[0].sum().backward()

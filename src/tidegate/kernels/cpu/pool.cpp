@@ -18,9 +18,12 @@ namespace {
 constexpr std::size_t page = std::size_t{1} << 21;
 constexpr std::size_t header = 64;
 
+constexpr std::size_t oldest_age = 1024;  // calls of `take` after which an idle block goes: what an epoch has kept, say
+
 struct Block {
   void* start;
   std::size_t bytes;
+  std::size_t idle_since;  // the count of calls at which it came back
 };
 
 std::mutex guard;
@@ -33,7 +36,7 @@ std::vector<Block>& idle() {  // never destroyed: buffers may come back while th
   static auto* blocks = new std::vector<Block>;
   return *blocks;
 }
-std::size_t in_use = 0, most_in_use = 0, held_idle = 0;
+std::size_t in_use = 0, most_in_use = 0, held_idle = 0, calls = 0;
 
 void free_oldest() {
   Block oldest = idle().front();
@@ -45,9 +48,9 @@ void free_oldest() {
 std::size_t rounded(std::size_t bytes) {
   bytes += header;
   if (bytes > page) return (bytes + page - 1) / page * page;  // a huge page is resident as a whole
-  std::size_t size = 4096;
-  while (size < bytes) size *= 2;
-  return size;
+  std::size_t step = 512;
+  while (8 * step < bytes) step *= 2;
+  return (bytes + step - 1) / step * step;
 }
 
 }  // namespace
@@ -56,6 +59,8 @@ void* take(std::size_t bytes) {
   const std::size_t size = rounded(bytes);
   std::lock_guard<std::mutex> lock(guard);
   auto& blocks = idle();
+  ++calls;
+  while (!blocks.empty() && calls - blocks.front().idle_since > oldest_age) free_oldest();
   std::size_t best = blocks.size();
   for (std::size_t i = 0; i < blocks.size(); ++i)
     if (blocks[i].bytes >= size && blocks[i].bytes <= size + size / 4 &&
@@ -69,7 +74,7 @@ void* take(std::size_t bytes) {
   } else {
     while (!blocks.empty() && in_use + held_idle + size > most_in_use) free_oldest();
     const std::size_t alignment = size > page ? page : 64;
-    block = {std::aligned_alloc(alignment, size), size};
+    block = {std::aligned_alloc(alignment, size), size, 0};
     if (!block.start) throw std::bad_alloc();
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     if (size > page) madvise(block.start, size, MADV_HUGEPAGE);
@@ -88,7 +93,7 @@ void give_back(void* memory) {
   std::lock_guard<std::mutex> lock(guard);
   in_use -= bytes;
   held_idle += bytes;
-  idle().push_back({start, bytes});
+  idle().push_back({start, bytes, calls});
 }
 
 std::size_t pooled_bytes() {

@@ -1,7 +1,8 @@
 // pool.hpp — memory that is used again by the next call.
 //
 // A training step needs the same large buffers every time; fresh pages from the system would cost more
-// than the arithmetic on them. The pool never holds more than was once in use at the same time.
+// than the arithmetic on them. The pool never holds more than was once in use at the same time, and nothing for long
+// that is not used again.
 #pragma once
 #include <cstddef>
 
