@@ -42,8 +42,6 @@ struct Shape {
   int threads;
 };
 
-Index gates(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
-
 // The inputs of one call, and its results.
 template <typename T> struct Problem {
   Shape shape;

@@ -9,6 +9,7 @@ from torch import nn
 
 import tidegate
 from tests.close import assert_matches, call_args, flat, module_outputs_and_gradients, outputs_and_gradients
+from tidegate.errors import ShapeError
 from tidegate.kernels import use_backend
 from tidegate.kernels.cpu import layer as kernels
 
@@ -97,6 +98,7 @@ WRONG = {
     "a sparse weight": lambda layer, call: setattr(
         layer, "weight_hh_l0", nn.Parameter(layer.weight_hh_l0.detach().to_sparse())
     ),
+    "no weight_hh": lambda layer, call: setattr(layer, "weight_hh_l0", None),
     "a weight without data": lambda layer, call: setattr(
         layer, "weight_hh_l0", nn.Parameter(layer.weight_hh_l0.detach().to("meta"))
     ),
@@ -124,6 +126,47 @@ def test_a_wrong_input_is_a_python_error(cell, wrong):
     h = torch.zeros(call.get("h", (1, 2, 5)), dtype=call.get("h_dtype", torch.float32))
     with use_backend("cpu"), pytest.raises((RuntimeError, ValueError, TypeError)):
         layer(call["x"], (h, torch.zeros(1, 2, 5)) if cell == "LSTM" else h, lengths=call.get("lengths"))
+
+
+def operator_call(cell, D=1, T=4, B=2, dtype=torch.float32, hidden=5):
+    """Arguments of the operator `tidegate::layer` for 3 features and weights of 5 units."""
+    G = {"RNN_TANH": 5, "LSTM": 20, "GRU": 15}[cell]
+    weights = [torch.zeros(s, dtype=dtype) for s in ((G, 3), (G, 5), (G,), (G,))] * D
+    h = torch.zeros(D, B, hidden, dtype=dtype)
+    c = torch.zeros(D, B, 5, dtype=dtype) if cell == "LSTM" else None
+    return torch.zeros(T, B, 3, dtype=dtype), h, c, weights, None, cell, False
+
+
+WRONG_OPERATOR_CALLS = {
+    "half precision": operator_call("GRU", dtype=torch.bfloat16),
+    "three directions": operator_call("RNN_TANH", D=3),
+    "a narrow state": operator_call("LSTM", hidden=4),
+    "a cell state too many": (*operator_call("GRU")[:2], torch.zeros(1, 2, 5), *operator_call("GRU")[3:]),
+    "a cell state too few": (*operator_call("LSTM")[:2], None, *operator_call("LSTM")[3:]),
+    "too great a length": (*operator_call("GRU")[:4], torch.tensor([5, 1]), *operator_call("GRU")[5:]),
+}
+
+
+@pytest.mark.parametrize("wrong", list(WRONG_OPERATOR_CALLS))
+def test_a_wrong_call_of_the_operator_is_an_error(wrong):
+    with pytest.raises(ShapeError):
+        torch.ops.tidegate.layer(*WRONG_OPERATOR_CALLS[wrong])
+
+
+@pytest.mark.parametrize("cell", ["RNN_TANH", "LSTM", "GRU"])
+@pytest.mark.parametrize("sizes", [{"B": 0}, {"B": 0, "D": 2}, {"T": 0}], ids=str)
+def test_the_operator_takes_empty_batches(cell, sizes):
+    x, h, c, *others = operator_call(cell, **sizes)
+    output, hn, _, _ = torch.ops.tidegate.layer(x, h, c, *others)
+    assert output.shape == (*x.shape[:2], 5 * h.shape[0])
+    assert torch.equal(hn, h)
+
+
+def test_a_missing_projection_is_an_error():
+    layer = tidegate.LSTM(3, 5, proj_size=2)
+    layer.weight_hr_l0 = None
+    with pytest.raises(ShapeError):
+        layer(torch.zeros(4, 2, 3))
 
 
 def test_lengths_may_have_gaps():
@@ -155,6 +198,7 @@ CHANGED = {
     "all in double": lambda layer, x, h: layer.double(),
     "a small weight": lambda layer, x, h: replace(layer.weight_hh_l0, 1, 1),
     "a freed weight": lambda layer, x, h: layer.weight_hh_l0.untyped_storage().resize_(0),
+    "a freed view": lambda layer, x, h: h.untyped_storage().resize_(0),
     "a long input": lambda layer, x, h: replace(x, 5000, 2, 3),
     "a wide input": lambda layer, x, h: replace(x, 4, 200, 3),
     "a small state": lambda layer, x, h: replace(h, 1, 1, 5),
@@ -166,7 +210,7 @@ CHANGED = {
 @pytest.mark.parametrize("changed", list(CHANGED))
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
 def test_what_changes_before_backward_is_a_python_error(cell, changed, output_too):
-    layer, x, h = getattr(tidegate, cell)(3, 5), torch.zeros(4, 2, 3), torch.zeros(1, 2, 5)
+    layer, x, h = getattr(tidegate, cell)(3, 5), torch.zeros(4, 2, 3), torch.zeros(2, 2, 5)[1:]
     output, _ = layer(x, (h, torch.zeros(1, 2, 5)) if cell == "LSTM" else h)
     if output_too:
         output.mul_(2)
@@ -219,13 +263,26 @@ def test_numbers_that_are_not_in_memory_as_they_are(cell, lazy):
         assert torch.equal(a, b)
 
 
+@pytest.fixture
+def without_exchange():
+    kernels._cpu.exchange_through(None)
+    yield
+    if hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
+        kernels._cpu.exchange_through(torch.Tensor.__dlpack_c_exchange_api__)
+
+
 @pytest.mark.parametrize("sizes", [{}, {"bidirectional": True, "proj_size": 2}, {"bias": False}], ids=str)
-def test_weights_are_found_without_the_exchange_of_newer_pytorch(sizes, monkeypatch):
+def test_tensors_are_read_without_the_exchange_of_newer_pytorch(sizes, request):
     layer, x = tidegate.LSTM(3, 5, **sizes), torch.randn(7, 2, 3)
     expected = module_outputs_and_gradients(layer, {"x": x})
-    monkeypatch.setattr(kernels._cpu, "addresses", lambda tensors, shapes, precise: None)
+    request.getfixturevalue("without_exchange")
     for name, value in module_outputs_and_gradients(layer, {"x": x}).items():
         assert torch.equal(value, expected[name]), name
+
+
+@pytest.mark.parametrize("wrong", list(WRONG))
+def test_a_wrong_input_is_a_python_error_without_the_exchange(wrong, without_exchange):
+    test_a_wrong_input_is_a_python_error("LSTM", wrong)
 
 
 def test_the_default_device_is_not_the_layers():

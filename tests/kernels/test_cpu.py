@@ -96,11 +96,16 @@ def test_agrees_with_the_reference(mode, sizes, dtype, isa):
 
 
 @pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
-@pytest.mark.parametrize("sizes", [(40, 2, 3, 160), (20, 40, 30, 70), (6, 24, 5, 520)], ids=str)
+@pytest.mark.parametrize("sizes", [(40, 2, 3, 160), (20, 40, 30, 70), (6, 24, 5, 520), (3, 300, 5, 520)], ids=str)
 @pytest.mark.parametrize("mode", MODES)
 def test_agrees_with_any_number_of_threads(mode, sizes, ragged, threads):
     T, B, *_ = sizes
     assert_agrees(mode, sizes, torch.float64, torch.randint(1, T + 1, (B,)) if ragged else None, bias=not ragged)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_ragged_output_too_large_for_the_caches(mode):
+    assert_agrees(mode, (60, 48, 3, 400), torch.float32, torch.randint(0, 61, (48,)))  # 4.6 MB
 
 
 @pytest.mark.parametrize("proj", [1, 5, 33, 100])

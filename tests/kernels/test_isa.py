@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(kernels.MISSING is not None, reason=str(kernels.
 
 
 def loaded(isa: str) -> subprocess.CompletedProcess:
-    code = "from tidegate.kernels.cpu import layer; print(layer._cpu.isa())"
+    code = "from tidegate.kernels.cpu.layer import instruction_set; print(instruction_set())"
     return subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "TIDEGATE_ISA": isa}, capture_output=True, text=True
     )

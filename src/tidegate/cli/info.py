@@ -16,7 +16,7 @@ def info(
     if as_json:
         typer.echo(json.dumps(facts))
         return
-    for name in ("tidegate", "python", "torch", "device", "threads"):
+    for name in ("tidegate", "python", "torch", "device", "threads", "kernels"):
         typer.echo(f"{name:<10}{facts[name]}")
     for cell, backends in facts["cells"].items():
         typer.echo(f"\n{cell}")
@@ -33,6 +33,7 @@ def gather() -> dict[str, Any]:
 
     from tidegate import __version__
     from tidegate.kernels import BACKENDS, Request, choose
+    from tidegate.kernels.cpu.layer import instruction_set
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     cells = {}
@@ -54,5 +55,6 @@ def gather() -> dict[str, Any]:
         "torch": torch.__version__,
         "device": device,
         "threads": torch.get_num_threads(),
+        "kernels": instruction_set() or "not compiled",
         "cells": cells,
     }

@@ -37,7 +37,7 @@ def without_padding(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 def check_range(lengths: Tensor | None, T: int) -> None:
     """Refuse lengths that would lead out of the tensors: a compiled graph has not looked at their values."""
-    if lengths is not None and (int(lengths.min()) < 0 or int(lengths.max()) > T):
+    if lengths is not None and lengths.numel() and (int(lengths.min()) < 0 or int(lengths.max()) > T):
         raise ShapeError(
             got=f"lengths from {int(lengths.min())} to {int(lengths.max())}",
             wanted=f"0 to {T}, the steps that the input has",
@@ -60,6 +60,7 @@ def weights_of(module: nn.RNNBase, layer: int, reverse: bool) -> list[Tensor | N
     """w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of one direction of one layer."""
     names = module._all_weights[2 * layer + reverse if module.bidirectional else layer]
     parameters = module._parameters
+    # As weight_of does, without the call: one step of a layer is as short as that.
     weights = [parameters[name] if name in parameters else weight_of(module, name) for name in names]
     if not module.bias:
         weights[2:2] = (None, None)

@@ -136,7 +136,8 @@ class RecurrentLayer(nn.RNNBase):
                     f"Expected hidden size {expected}, got {list(state.shape)}",
                     do="pass (layers * directions, batch, hidden), or leave hx out for zeros",
                 )
-            if (state.dtype != x.dtype or state.device != x.device) and not torch._C._is_any_autocast_enabled():
+            converted = state.is_floating_point() and torch._C._is_any_autocast_enabled()
+            if (state.dtype != x.dtype or state.device != x.device) and not converted:
                 raise ShapeError(
                     got=f"{name} of {state.dtype} on {state.device}",
                     wanted=f"{x.dtype} on {x.device}, as the input",

@@ -1,6 +1,4 @@
-// bind.cpp — the only file that knows Python, and where the instruction set is chosen.
-//
-// Tensors arrive as addresses: the caller has checked shapes, types, layouts and the lengths.
+// bind.cpp — the kernels as Python calls them, and where the instruction set is chosen.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -16,9 +14,9 @@
 
 #include "call.hpp"
 #include "pool.hpp"
+#include "tensors.hpp"
 
-namespace nb = nanobind;
-using namespace nb::literals;
+using namespace nanobind::literals;
 
 namespace tidegate {
 
@@ -77,113 +75,122 @@ nb::capsule owner_of(void* memory) {
   return nb::capsule(memory, [](void* p) noexcept { give_back(p); });
 }
 
-// The C functions by which a package hands out its tensors: DLPack 1.3's DLPackExchangeAPI.
-struct Exchange {
-  struct {
-    std::uint32_t major, minor;
-  } version;
-  void* older;
-  void *allocate, *managed_of, *to_python;
-  int (*look_at)(void* tensor, nb::dlpack::dltensor* found);
-  void* stream;
-};
-const Exchange* exchange = nullptr;
-
-// Newer versions of PyTorch have them.
 void exchange_through(nb::handle capsule) {
+  if (capsule.is_none()) {
+    exchange = nullptr;
+    return;
+  }
   auto* found = static_cast<const Exchange*>(PyCapsule_GetPointer(capsule.ptr(), "dlpack_exchange_api"));
-  if (!found) throw nb::python_error();
-  if (found->version.major == 1) exchange = found;
+  if (found && found->version.major == 1 && found->look_at) exchange = found;
+  PyErr_Clear();  // of another kind: tensors are then read by their attributes
 }
 
-bool fits(nb::handle tensor, const nb::tuple& shape, bool precise, const nb::dlpack::dltensor& t) {
-  static PyObject* const is_neg = PyUnicode_InternFromString("is_neg");
-  const bool right_type = t.dtype.code == static_cast<std::uint8_t>(nb::dlpack::dtype_code::Float) &&
-                          t.dtype.bits == (precise ? 64 : 32) && t.dtype.lanes == 1;
-  if (t.device.device_type != nb::device::cpu::value || !right_type || t.ndim != static_cast<int>(nb::len(shape)))
-    return false;
-  std::int64_t stride = 1;
-  for (int axis = t.ndim - 1; axis >= 0; --axis) {
-    if (t.shape[axis] != nb::cast<std::int64_t>(shape[axis]) || (t.shape[axis] != 1 && t.strides[axis] != stride)) return false;
-    stride *= t.shape[axis];
-  }
-  const nb::object negated = nb::steal(PyObject_CallMethodNoArgs(tensor.ptr(), is_neg));
-  return negated.ptr() == Py_False;
-}
+// The calls of a layer's directions: what forward and backward both read. `weights` has w_ih, w_hh, b_ih, b_hh and,
+// where h is projected, w_hr of each direction.
+struct Layer {
+  Reader read;
+  Index directions = 0, weights = 0;  // weights: of one direction
+  Call call[2];
 
-// Where the numbers of each tensor are, 0 for None; the shapes are repeated. None unless every tensor is of its shape
-// and type, on the CPU, with its numbers in order in memory. To ask all that in Python takes longer than a short sequence.
-nb::object addresses(const nb::list& tensors, const nb::tuple& shapes, bool precise) {
-  const std::size_t count = nb::len(tensors), period = nb::len(shapes);
-  nb::list found;
-  if (!exchange || !exchange->look_at) return nb::none();
-  for (std::size_t k = 0; k < count; ++k) {
-    const nb::handle tensor = tensors[k];
-    nb::dlpack::dltensor t{};
-    if (!tensor.is_none()) {
-      const bool seen = exchange->look_at(tensor.ptr(), &t) == 0;
-      if (!seen || !fits(tensor, nb::borrow<nb::tuple>(shapes[k % period]), precise, t) || !t.data) {
-        PyErr_Clear();
-        return nb::none();
-      }
+  Layer(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& all, nb::handle lengths, nb::handle saved,
+        int threads) {
+    const Seen of_x = read.any(x), of_h0 = read.any(h0);
+    const Index count = static_cast<Index>(nb::len(all));
+    read.kind = of_x.kind;
+    directions = of_h0.shape[0];
+    read.fits = read.fits && (of_x.kind == Kind::float32 || of_x.kind == Kind::float64) && of_x.axes == 3 &&
+                of_h0.axes == 3 && (directions == 1 || directions == 2) &&
+                (count == 4 * directions || (count == 5 * directions && !c0.is_none()));
+    if (!read.fits) return;
+    weights = count / directions;
+    const Index T = of_x.shape[0], B = of_x.shape[1], I = of_x.shape[2], P = of_h0.shape[2];
+    const Seen of_c0 = c0.is_none() ? of_h0 : read.any(c0);
+    const Index H = of_c0.axes == 3 ? of_c0.shape[2] : 0;
+    const Cell kind = static_cast<Cell>(cell);
+    const Index G = gates(kind) * H;
+    read.fits = read.fits && (kind == Cell::lstm) != c0.is_none() && (weights == 5 || P == H);
+    for (Index d = 0; d < directions; ++d) {
+      Call& to = call[d] = {};
+      to.cell = kind;
+      to.T = T, to.B = B, to.I = I, to.H = H, to.P = P;
+      to.lengths = read.lengths(lengths, T, B);
+      to.reverse = d == 1;
+      to.threads = allowed(threads);
+      to.x = read.rows(x, T, B, I, 0);
+      to.h0 = state(h0, d, P), to.c0 = state(c0, d, H);
+      const auto weight = [&](Index k) { return all[static_cast<std::size_t>(weights * d + k)]; };
+      to.w_ih = read.needed(weight(0), {G, I}), to.w_hh = read.needed(weight(1), {G, P});
+      to.b_ih = read.dense(weight(2), {G}), to.b_hh = read.dense(weight(3), {G});
+      to.w_hr = weights == 5 ? read.needed(weight(4), {P, H}) : nullptr;
     }
-    found.append(reinterpret_cast<std::uintptr_t>(t.data) + t.byte_offset);
+    if (!read.fits || saved.is_none()) return;
+    const Seen of_saved = read.any(saved);
+    const Index width = engine().vector_bytes / read.bytes();
+    const Index size = of_saved.count() / directions;
+    const Index least = real_steps() * ((H + width - 1) / width) * saved_vectors(kind) * engine().vector_bytes;
+    read.fits = read.fits && of_saved.kind == Kind::byte && of_saved.axes == 1 && of_saved.is_dense() && size >= least;
+    for (Index d = 0; d < directions; ++d) call[d].saved = of_saved.at ? of_saved.at + d * size : nullptr;
   }
-  return found;
+
+  // What a tensor [D, B, N] has for direction d.
+  char* state(nb::handle tensor, Index d, Index N) {
+    char* const at = read.dense(tensor, {directions, call[0].B, N});
+    return at ? at + d * call[0].B * N * read.bytes() : nullptr;
+  }
+  // What a tensor [T, B, D*P] has for direction d.
+  Rows output(nb::handle tensor, Index d) {
+    return read.rows(tensor, call[0].T, call[0].B, directions * call[0].P, d * call[0].P);
+  }
+  Index real_steps() const {
+    const Call& one = call[0];
+    if (!one.lengths) return one.T * one.B;
+    Index sum = 0;
+    for (Index b = 0; b < one.B; ++b) sum += one.lengths[b];
+    return sum;
+  }
+  const Engine& engine() const { return read.kind == Kind::float64 ? *chosen.precise : *chosen.single; }
+
+  bool run(void (*const Engine::*pass)(const Call&)) {
+    if (!read.fits) return false;
+    const auto function = engine().*pass;
+    nb::gil_scoped_release release;
+    for (Index d = 0; d < directions; ++d) function(call[d]);
+    return true;
+  }
+};
+
+bool run_forward(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& weights, nb::handle lengths,
+                 nb::handle out, nb::handle hn, nb::handle cn, nb::handle saved, int threads) {
+  Layer layer(cell, x, h0, c0, weights, lengths, saved, threads);
+  for (Index d = 0; layer.read.fits && d < layer.directions; ++d) {
+    Call& call = layer.call[d];
+    call.out = layer.output(out, d);
+    call.hn = layer.state(hn, d, call.P), call.cn = layer.state(cn, d, call.H);
+  }
+  return layer.run(&Engine::forward);
 }
 
-template <typename T> T* address(std::uintptr_t at) { return reinterpret_cast<T*>(at); }
-
-using At = std::uintptr_t;
-
-void run_forward(int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
-                 At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At b_ih, At b_hh, At h0, At c0,
-                 At out, Index out_step, Index out_sequence, At hn, At cn, At saved, Index P, At w_hr) {
-  Call call{};
-  call.cell = static_cast<Cell>(cell);
-  call.T = T, call.B = B, call.I = I, call.H = H, call.P = P;
-  call.lengths = address<const Index>(lengths);
-  call.reverse = reverse;
-  call.threads = allowed(threads);
-  call.x = {address<void>(x), x_step, x_sequence};
-  call.w_ih = address<const void>(w_ih), call.w_hh = address<const void>(w_hh), call.w_hr = address<const void>(w_hr);
-  call.b_ih = address<const void>(b_ih), call.b_hh = address<const void>(b_hh);
-  call.h0 = address<const void>(h0), call.c0 = address<const void>(c0);
-  call.out = {address<void>(out), out_step, out_sequence};
-  call.hn = address<void>(hn), call.cn = address<void>(cn);
-  call.saved = address<void>(saved);
-  const Engine& engine = precise ? *chosen.precise : *chosen.single;
-  nb::gil_scoped_release release;
-  engine.forward(call);
-}
-
-void run_backward(int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
-                  At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At h0, At c0,
-                  At out, Index out_step, Index out_sequence, At saved,
-                  At d_out, Index d_out_step, Index d_out_sequence, At d_hn, At d_cn,
-                  At d_x, Index d_x_step, Index d_x_sequence, bool add_to_d_x,
-                  At d_w_ih, At d_w_hh, At d_b_ih, At d_b_hh, At d_h0, At d_c0, Index P, At w_hr, At d_w_hr) {
-  Call call{};
-  call.cell = static_cast<Cell>(cell);
-  call.T = T, call.B = B, call.I = I, call.H = H, call.P = P;
-  call.lengths = address<const Index>(lengths);
-  call.reverse = reverse;
-  call.threads = allowed(threads);
-  call.x = {address<void>(x), x_step, x_sequence};
-  call.w_ih = address<const void>(w_ih), call.w_hh = address<const void>(w_hh), call.w_hr = address<const void>(w_hr);
-  call.h0 = address<const void>(h0), call.c0 = address<const void>(c0);
-  call.out = {address<void>(out), out_step, out_sequence};
-  call.saved = address<void>(saved);
-  call.d_out = {address<void>(d_out), d_out_step, d_out_sequence};
-  call.d_hn = address<const void>(d_hn), call.d_cn = address<const void>(d_cn);
-  call.d_x = {address<void>(d_x), d_x_step, d_x_sequence};
-  call.add_to_d_x = add_to_d_x;
-  call.d_w_ih = address<void>(d_w_ih), call.d_w_hh = address<void>(d_w_hh), call.d_w_hr = address<void>(d_w_hr);
-  call.d_b_ih = address<void>(d_b_ih), call.d_b_hh = address<void>(d_b_hh);
-  call.d_h0 = address<void>(d_h0), call.d_c0 = address<void>(d_c0);
-  const Engine& engine = precise ? *chosen.precise : *chosen.single;
-  nb::gil_scoped_release release;
-  engine.backward(call);
+bool run_backward(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& weights, nb::handle lengths,
+                  nb::handle out, nb::handle saved, nb::handle d_out, nb::handle d_hn, nb::handle d_cn, nb::handle d_x,
+                  nb::handle d_h0, nb::handle d_c0, const nb::list& d_weights, int threads) {
+  Layer layer(cell, x, h0, c0, weights, lengths, saved, threads);
+  Reader& read = layer.read;
+  read.fits = read.fits && nb::len(d_weights) == nb::len(weights);
+  for (Index d = 0; read.fits && d < layer.directions; ++d) {
+    Call& call = layer.call[d];
+    const Index I = call.I, H = call.H, P = call.P, G = gates(call.cell) * H;
+    call.out = layer.output(out, d), call.d_out = layer.output(d_out, d);
+    call.d_hn = layer.state(d_hn, d, P), call.d_cn = layer.state(d_cn, d, H);
+    call.d_x = read.rows(d_x, call.T, call.B, I, 0);
+    call.add_to_d_x = d == 1;
+    call.d_h0 = layer.state(d_h0, d, P), call.d_c0 = layer.state(d_c0, d, H);
+    const auto gradient = [&](Index k) { return d_weights[static_cast<std::size_t>(layer.weights * d + k)]; };
+    call.d_w_ih = read.dense(gradient(0), {G, I}), call.d_w_hh = read.dense(gradient(1), {G, P});
+    call.d_b_ih = read.dense(gradient(2), {G}), call.d_b_hh = read.dense(gradient(3), {G});
+    call.d_w_hr = layer.weights == 5 ? read.dense(gradient(4), {P, H}) : nullptr;
+    read.fits = read.fits && (call.saved || !saved_vectors(call.cell) || layer.real_steps() == 0);
+  }
+  return layer.run(&Engine::backward);
 }
 
 }  // namespace
@@ -214,9 +221,9 @@ NB_MODULE(_cpu, m) {
     return generic::fma_peak(threads, repeats);
   });
 
-  m.def("exchange_through", &exchange_through, "capsule"_a);
-  m.def("addresses", &addresses, "tensors"_a, "shapes"_a, "precise"_a);
+  m.def("exchange_through", &exchange_through, "capsule"_a.none());
   m.def("vector_bytes", [] { return chosen.single->vector_bytes; });
+  m.def("gates", [](int cell) { return gates(static_cast<Cell>(cell)); });
   m.def("saved_vectors", [](int cell) { return saved_vectors(static_cast<Cell>(cell)); });
   // Pooled memory as tensors that give it back.
   m.def("buffer", [](std::size_t bytes) {
@@ -229,25 +236,10 @@ NB_MODULE(_cpu, m) {
                                                  precise ? nb::dtype<double>() : nb::dtype<float>());
   });
 
-  // h as wide as the cell, and h projected: P and w_hr (and d_w_hr) come last.
-  m.def("forward",
-        [](int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
-           At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At b_ih, At b_hh, At h0, At c0,
-           At out, Index out_step, Index out_sequence, At hn, At cn, At saved) {
-          run_forward(cell, precise, T, B, I, H, lengths, reverse, threads, x, x_step, x_sequence, w_ih, w_hh, b_ih, b_hh, h0, c0,
-                      out, out_step, out_sequence, hn, cn, saved, H, 0);
-        });
-  m.def("forward", &run_forward);
-  m.def("backward",
-        [](int cell, bool precise, Index T, Index B, Index I, Index H, At lengths, bool reverse, int threads,
-           At x, Index x_step, Index x_sequence, At w_ih, At w_hh, At h0, At c0,
-           At out, Index out_step, Index out_sequence, At saved,
-           At d_out, Index d_out_step, Index d_out_sequence, At d_hn, At d_cn,
-           At d_x, Index d_x_step, Index d_x_sequence, bool add_to_d_x,
-           At d_w_ih, At d_w_hh, At d_b_ih, At d_b_hh, At d_h0, At d_c0) {
-          run_backward(cell, precise, T, B, I, H, lengths, reverse, threads, x, x_step, x_sequence, w_ih, w_hh, h0, c0, out, out_step,
-                       out_sequence, saved, d_out, d_out_step, d_out_sequence, d_hn, d_cn, d_x, d_x_step, d_x_sequence, add_to_d_x,
-                       d_w_ih, d_w_hh, d_b_ih, d_b_hh, d_h0, d_c0, H, 0, 0);
-        });
-  m.def("backward", &run_backward);
+  // False, and nothing done, unless every tensor is of its shape and type, on the CPU, with its numbers in order.
+  m.def("forward", &run_forward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "weights"_a, "lengths"_a.none(), "out"_a, "hn"_a,
+        "cn"_a.none(), "saved"_a.none(), "threads"_a);
+  m.def("backward", &run_backward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "weights"_a, "lengths"_a.none(), "out"_a,
+        "saved"_a.none(), "d_out"_a.none(), "d_hn"_a.none(), "d_cn"_a.none(), "d_x"_a.none(), "d_h0"_a.none(),
+        "d_c0"_a.none(), "d_weights"_a, "threads"_a);
 }

@@ -5,7 +5,12 @@ namespace tidegate {
 namespace TIDEGATE_ISA {
 namespace {
 
+template <typename C, Cell cell> constexpr bool is = C::gates == gates(cell) && C::saved == saved_vectors(cell);
+
 template <typename T> struct Engines {
+  static_assert(is<Rnn<T, false>, Cell::rnn_tanh> && is<Rnn<T, true>, Cell::rnn_relu>);
+  static_assert(is<Lstm<T>, Cell::lstm> && is<Gru<T>, Cell::gru>);
+
   static void forward_any(const Call& call) {
     switch (call.cell) {
       case Cell::rnn_tanh: return forward<T, Rnn<T, false>>(call);

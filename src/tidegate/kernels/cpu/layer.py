@@ -1,12 +1,12 @@
-"""One layer, both directions, through the C++ kernels: checked tensors become addresses here."""
+"""One layer, both directions, through the C++ kernels."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from importlib import import_module
-from itertools import cycle
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +28,10 @@ else:
         _cpu.exchange_through(Tensor.__dlpack_c_exchange_api__)
 
 State = tuple[Tensor, ...]
+Maybe = TypeVar("Maybe", Tensor, "Tensor | None")
 Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of each direction
 
 CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
-GATES = (1, 1, 4, 3)
 PLAIN = {Tensor, nn.Parameter, type(None)}
 
 
@@ -82,7 +82,7 @@ class Layer(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         T, B, _ = x.shape
         saved = buffer(mode, cell_state(h0, c0), T * B if lengths is None else int(lengths.sum()))
-        out, hn, cn = forward(CELLS[mode], x, h0, c0, list(weights), lengths, saved, training=True)
+        out, hn, cn = forward(CELLS[mode], x, h0, c0, list(weights), lengths, saved, pooled=True)
         ctx.set_materialize_grads(False)
         ctx.mode = mode
         # torch.nn lets its output be changed in place, as by relu_. So it is kept without PyTorch's check of that,
@@ -102,7 +102,6 @@ class Layer(torch.autograd.Function):
             grads = differentiable_backward(ctx.mode, x, h0, c0, weights, lengths, d_out, d_hn, d_cn, needed)
         else:
             if ctx.changes._version != ctx.unchanged:
-                check_fit(CELLS[ctx.mode], x, h0, c0, weights, lengths, out)
                 out, _, _ = forward(CELLS[ctx.mode], x, h0, c0, weights, lengths)
             grads = backward(CELLS[ctx.mode], x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, needed)
         return (None, None, *grads)
@@ -164,28 +163,6 @@ def cell_state(h0: Tensor, c0: Tensor | None) -> Tensor:
     return h0 if c0 is None else c0
 
 
-def prepare(cell: int, x: Tensor, H: int, P: int, weights: Weights) -> tuple[Weights, list[int]]:
-    """The weights, contiguous, and where each begins; refused where they were replaced by others that the kernels would
-    read beyond.
-    """
-    G, dtype = GATES[cell] * H, x.dtype
-    shapes: tuple[tuple[int, ...], ...] = ((G, x.shape[2]), (G, P), (G,), (G,))
-    if len(weights) % 5 == 0:
-        shapes = (*shapes, (P, H))
-    found = _cpu.addresses(weights, shapes, dtype is torch.float64)
-    if found is not None:
-        return weights, found
-    for w, shape in zip(weights, cycle(shapes), strict=False):
-        if w is not None and (w.shape != shape or w.dtype is not dtype or not w.is_cpu):
-            raise ShapeError(
-                got=f"a weight of shape {tuple(w.shape)}, {w.dtype} on {w.device}",
-                wanted=f"{shape}, {dtype} on cpu, as the input and the sizes of the layer have it",
-                do="replace the weights of the layer by ones of its sizes, all of one dtype",
-            )
-    ready = [None if w is None else dense(w) for w in weights]
-    return ready, [at(w) for w in ready]
-
-
 def check_fit(
     cell: int,
     x: Tensor,
@@ -193,28 +170,47 @@ def check_fit(
     c0: Tensor | None,
     weights: Weights,
     lengths: Tensor | None,
-    out: Tensor | None = None,
     saved: Tensor | None = None,
+    out: Tensor | None = None,
+    d_out: Tensor | None = None,
+    d_hn: Tensor | None = None,
+    d_cn: Tensor | None = None,
 ) -> None:
     """Refuse tensors that the kernels would read beyond.
 
-    The layer has checked those of its own call. What backward finds may have been replaced since, by `.data =` or by an
-    unpack hook, and the operator may be called by anyone.
+    The layer has checked input and state of its own call. Weights may have been replaced, and before backward anything
+    may, by `.data =` or by an unpack hook; and the operator may be called by anyone.
     """
-    D, T, B = len(weights) // (5 if len(weights) % 5 == 0 else 4), *x.shape[:2]
-    P = h0.shape[-1]
-    H = P if c0 is None else c0.shape[-1]
-    wanted = {"x": (x, (T, B, x.shape[-1])), "h0": (h0, (D, B, P))}
-    if c0 is not None:
-        wanted["c0"] = c0, (D, B, H)
-    if out is not None:
-        wanted["the output"] = out, (T, B, D * P)
-    for name, (tensor, shape) in wanted.items():
-        if tensor.shape != shape or tensor.dtype != x.dtype or not tensor.is_cpu:
+    many = 5 if len(weights) % 5 == 0 else 4
+    D, (T, B, I), P, H = len(weights) // many, x.shape, h0.shape[-1], cell_state(h0, c0).shape[-1]
+    G = _cpu.gates(cell) * H
+    wanted: list[tuple[str, Tensor | None, tuple[int, ...]]] = [
+        ("x", x, (T, B, I)),
+        *(("h0", h0, (D, B, P)), ("the gradient of hn", d_hn, (D, B, P))),
+        *(("c0", c0, (D, B, H)), ("the gradient of cn", d_cn, (D, B, H))),
+        *(("the output", out, (T, B, D * P)), ("the gradient of the output", d_out, (T, B, D * P))),
+    ]
+    for d in range(D):
+        w_ih, w_hh, b_ih, b_hh, w_hr = of_direction(weights, d, D)
+        wanted += [("w_ih", w_ih, (G, I)), ("w_hh", w_hh, (G, P)), ("w_hr", w_hr, (P, H))]
+        wanted += [("b_ih", b_ih, (G,)), ("b_hh", b_hh, (G,))]
+    for what, tensor, shape in wanted:
+        if tensor is None:
+            if what in ("w_ih", "w_hh") or (what == "w_hr" and many == 5):
+                raise ShapeError(got=f"none for {what}", wanted=f"a weight of shape {shape}", do="give the layer one")
+            continue
+        fits = tensor.shape == shape and tensor.dtype == x.dtype and tensor.is_cpu
+        if not fits or tensor.layout is not torch.strided:
             raise ShapeError(
-                got=f"{name} of shape {tuple(tensor.shape)}, {tensor.dtype} on {tensor.device}",
-                wanted=f"{shape}, {x.dtype} on cpu, as the other tensors have it",
-                do="leave tensors as they are until backward has run",
+                got=f"{what} of shape {tuple(tensor.shape)}, {tensor.dtype}, {tensor.layout} on {tensor.device}",
+                wanted=f"{shape}, {x.dtype}, torch.strided on cpu, as the other tensors have it",
+                do="give weights and states the sizes and dtype of the layer, and leave them so until backward has run",
+            )
+        if tensor.numel() and not tensor._is_zerotensor() and not tensor.untyped_storage().nbytes():
+            raise ShapeError(
+                got=f"{what} of shape {tuple(tensor.shape)}, whose memory was freed",
+                wanted="its numbers",
+                do="leave its storage alone until backward has run",
             )
     steps = T * B
     if lengths is not None:
@@ -227,39 +223,37 @@ def check_fit(
         check_range(lengths, T)
         steps = int(lengths.sum())
     least = saved_bytes(cell, cell_state(h0, c0), steps)
-    if saved is not None and (saved.dtype != torch.uint8 or saved.numel() < least):
+    if saved is not None and (saved.dtype != torch.uint8 or saved.dim() != 1 or saved.numel() < least):
         raise ShapeError(
-            got=f"{saved.numel()} saved numbers of {saved.dtype}",
+            got=f"saved numbers of shape {tuple(saved.shape)} and {saved.dtype}",
             wanted=f"{least} of torch.uint8, as forward saved them",
             do="correct the unpack hook of torch.autograd.graph.saved_tensors_hooks",
         )
 
 
-def at(tensor: Tensor | None) -> int:
-    """Where the numbers of a tensor begin."""
-    if tensor is None:
-        return 0
-    address = tensor.data_ptr()
-    if not address and tensor.numel():
-        raise ShapeError(
-            got=f"a tensor of shape {tuple(tensor.shape)} whose memory was freed",
-            wanted="its numbers",
-            do="leave its storage alone until backward has run",
-        )
-    return address
+def unreadable() -> ShapeError:
+    """What else the kernels cannot read."""
+    return ShapeError(
+        got="tensors that the kernels cannot read",
+        wanted="one or two directions in float32 or float64, with plain numbers on the cpu",
+        do="call the layer and not its operator, and leave tensors as they are until backward has run",
+    )
 
 
-def dense(tensor: Tensor) -> Tensor:
+def dense(tensor: Maybe) -> Maybe:
     """The tensor with its numbers in memory as they are: in order, none left out as zero or waiting to be negated."""
+    if tensor is None:
+        return None
     if tensor._is_zerotensor():
         return tensor.clone()
     return tensor.resolve_neg().contiguous() if tensor.is_neg() else tensor.contiguous()
 
 
-def rows(tensor: Tensor) -> Tensor:
+def rows(tensor: Maybe) -> Maybe:
     """A [T, B, N] tensor whose rows are dense; steps and sequences may have any stride."""
-    stand_together = tensor.is_contiguous() or tensor.stride(2) == 1 or tensor.shape[2] == 1
-    return tensor if stand_together and not (tensor.is_neg() or tensor._is_zerotensor()) else dense(tensor)
+    if tensor is None or tensor.is_neg() or tensor._is_zerotensor():
+        return dense(tensor)
+    return tensor if tensor.stride(2) == 1 or tensor.shape[2] == 1 else tensor.contiguous()
 
 
 def forward(
@@ -271,35 +265,23 @@ def forward(
     lengths: Tensor | None,
     saved: Tensor | None = None,
     *,
-    training: bool = False,
+    pooled: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The output and the final state; what backward needs goes to `saved`, where the cell keeps anything."""
-    T, B, I = x.shape
+    """The output, from the pool where it is asked for, and the final state; what backward needs goes to `saved`, where
+    the cell keeps anything.
+    """
+    T, B, _ = x.shape
     D, _, P = h0.shape
-    H = P if c0 is None else c0.shape[2]
-    weights, places = prepare(cell, x, H, P, weights)
-    x, h0 = rows(x), dense(h0)
-    out = result(x.dtype, T, B, D * P) if training else x.new_empty(T, B, D * P)
-    hn, cn = torch.empty_like(h0), None
-    if c0 is not None:
-        c0 = dense(c0)
-        cn = torch.empty_like(c0)
-    number = x.element_size()
-    precise = number == 8
-    step, sequence, _ = x.stride()
-    size = 0 if saved is None else saved.numel() // D
-    h_bytes, c_bytes, many = B * P * number, B * H * number, len(weights) // D
-    for d in range(D):
-        w_ih, w_hh, b_ih, b_hh, *w_hr = places if D == 1 else places[many * d : many * (d + 1)]
-        _cpu.forward(
-            cell, precise, T, B, I, H, at(lengths), d == 1, torch.get_num_threads(),
-            at(x), step, sequence, w_ih, w_hh, b_ih, b_hh,
-            at(h0) + d * h_bytes, 0 if c0 is None else at(c0) + d * c_bytes,
-            out.data_ptr() + d * P * number, B * D * P, D * P,
-            hn.data_ptr() + d * h_bytes, 0 if cn is None else cn.data_ptr() + d * c_bytes,
-            0 if saved is None else saved.data_ptr() + d * size,
-            *((P, *w_hr) if w_hr else ()),
-        )  # fmt: skip
+    out = result(x.dtype, T, B, D * P) if pooled else x.new_empty(T, B, D * P)
+    hn = x.new_empty(D, B, P)
+    cn = None if c0 is None else x.new_empty(D, B, c0.shape[2])
+    threads = torch.get_num_threads()
+    if not _cpu.forward(cell, x, h0, c0, weights, lengths, out, hn, cn, saved, threads):
+        check_fit(cell, x, h0, c0, weights, lengths, saved)
+        x, h0, c0, lengths = rows(x), dense(h0), dense(c0), dense(lengths)
+        weights = [dense(w) for w in weights]
+        if not _cpu.forward(cell, x, h0, c0, weights, lengths, out, hn, cn, saved, threads):
+            raise unreadable()
     return out, hn, cn
 
 
@@ -318,47 +300,19 @@ def backward(
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
     """The gradients of x, h0, c0 and the weights, each none where it is not needed."""
-    check_fit(cell, x, h0, c0, weights, lengths, out, saved)
-    T, B, I = x.shape
-    D, _, P = h0.shape
-    H = cell_state(h0, c0).shape[2]
-    weights, places = prepare(cell, x, H, P, weights)
-    x, out, h0 = rows(x), rows(out), dense(h0)
-    lengths = None if lengths is None else dense(lengths)
-    c0 = None if c0 is None else dense(c0)
-    d_out = None if d_out is None else rows(d_out)
-    d_hn = None if d_hn is None else dense(d_hn)
-    d_cn = None if d_cn is None else dense(d_cn)
-    precise, number, threads = x.dtype == torch.float64, x.element_size(), torch.get_num_threads()
-    size = 0 if saved is None else saved.numel() // D
-    h_bytes, c_bytes, many = B * P * number, B * H * number, len(weights) // D
-    d_x = result(x.dtype, T, B, I) if needed[0] else None
-    d_h0 = torch.empty_like(h0) if needed[1] else None
-    d_c0 = torch.empty_like(c0) if c0 is not None and needed[2] else None
-    d_weights = [
-        torch.empty_like(w, memory_format=torch.contiguous_format) if w is not None and need else None
-        for w, need in zip(weights, needed[3:], strict=True)
-    ]
-
-    def part(tensor: Tensor | None, d: int, step: int) -> int:
-        return 0 if tensor is None else at(tensor) + d * step
-
-    for d in range(D):
-        w_ih, w_hh, _, _, *w_hr = places[many * d : many * (d + 1)]
-        d_w_ih, d_w_hh, d_b_ih, d_b_hh, *d_w_hr = (at(w) for w in d_weights[many * d : many * (d + 1)])
-        _cpu.backward(
-            cell, precise, T, B, I, H, at(lengths), d == 1, threads,
-            at(x), x.stride(0), x.stride(1), w_ih, w_hh,
-            part(h0, d, h_bytes), part(c0, d, c_bytes),
-            part(out, d, P * number), out.stride(0), out.stride(1), part(saved, d, size),
-            part(d_out, d, P * number),
-            0 if d_out is None else d_out.stride(0), 0 if d_out is None else d_out.stride(1),
-            part(d_hn, d, h_bytes), part(d_cn, d, c_bytes),
-            at(d_x), B * I, I, d == 1,
-            d_w_ih, d_w_hh, d_b_ih, d_b_hh,
-            part(d_h0, d, h_bytes), part(d_c0, d, c_bytes),
-            *((P, *w_hr, *d_w_hr) if w_hr else ()),
-        )  # fmt: skip
+    d_x = result(x.dtype, *x.shape) if needed[0] else None
+    d_h0, d_c0, *d_weights = (
+        torch.empty_like(t, memory_format=torch.contiguous_format) if t is not None and need else None
+        for t, need in zip((h0, c0, *weights), needed[1:], strict=True)
+    )
+    to = d_x, d_h0, d_c0, d_weights, torch.get_num_threads()
+    if not _cpu.backward(cell, x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, *to):
+        check_fit(cell, x, h0, c0, weights, lengths, saved, out, d_out, d_hn, d_cn)
+        x, h0, c0, lengths, saved = rows(x), dense(h0), dense(c0), dense(lengths), dense(saved)
+        out, d_out, d_hn, d_cn = rows(out), rows(d_out), dense(d_hn), dense(d_cn)
+        weights = [dense(w) for w in weights]
+        if not _cpu.backward(cell, x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, *to):
+            raise unreadable()
     return [d_x, d_h0, d_c0, *d_weights]
 
 
@@ -371,7 +325,10 @@ def result(dtype: torch.dtype, T: int, B: int, N: int) -> Tensor:
     precise = dtype == torch.float64
     if T * B * N * (8 if precise else 4) < LARGE:
         return torch.empty(T, B, N, dtype=dtype, device="cpu")
-    return _cpu.result(precise, T, B, N)
+    made = _cpu.result(precise, T, B, N)
+    if torch.are_deterministic_algorithms_enabled() and torch.utils.deterministic.fill_uninitialized_memory:  # type: ignore[attr-defined]
+        made.fill_(math.nan)  # as torch.empty does
+    return made
 
 
 LARGE = 1 << 18  # bytes
@@ -394,6 +351,11 @@ def saved_bytes(cell: int, state: Tensor, steps: int) -> int:
 
 VECTOR_BYTES = 0 if _cpu is None else _cpu.vector_bytes()
 SAVED_VECTORS = [] if _cpu is None else [_cpu.saved_vectors(cell) for cell in CELLS.values()]
+
+
+def instruction_set() -> str | None:
+    """The one that the kernels run on: avx512, avx2 or generic; none where they are missing."""
+    return None if _cpu is None else str(_cpu.isa())
 
 
 def choose_isa(name: str) -> None:

@@ -25,12 +25,11 @@ def layer(
     x: Tensor, h0: Tensor, c0: Tensor | None, weights: Weights, lengths: Tensor | None, mode: str, save: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The output, hn, cn (empty but for an LSTM) and what backward needs (empty unless `save`)."""
-    kernels.check_fit(kernels.CELLS[mode], x, h0, c0, list(weights), lengths)
     T, B, _ = x.shape
     saved = kernels.buffer(mode, kernels.cell_state(h0, c0), T * B) if save else None
     if saved is not None and lengths is not None:
         saved.zero_()  # the kernels leave the room of padding as it was, and an operator gives the same bits each time
-    out, hn, cn = kernels.forward(kernels.CELLS[mode], x, h0, c0, list(weights), lengths, saved, training=save)
+    out, hn, cn = kernels.forward(kernels.CELLS[mode], x, h0, c0, list(weights), lengths, saved, pooled=save)
     return (
         out,
         hn,

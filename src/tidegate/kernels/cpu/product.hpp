@@ -65,12 +65,6 @@ __attribute__((noinline)) void rows_tile(Index K, const T* a, Index a_block, con
 
 template <int C> constexpr int most_rows = accumulators / C > 8 ? 8 : accumulators / C;
 
-template <typename T, int R, int C>
-TIDEGATE_INLINE void rows_tiles(Index rows, Index K, const T* a, Index a_block, const T* w, T* acc, Index acc_row) {
-  for (Index r = 0; r < rows; r += R)
-    rows_tile<T, R, C, 1>(K, a + r * width<T>, a_block, w, 0, acc + r * acc_row, acc_row, 0);
-}
-
 template <typename T, int C, int R = most_rows<C>>
 TIDEGATE_INLINE void one_tile(Index rows, Index K, const T* a, Index a_block, const T* w, T* acc, Index acc_row, Lines<T>* lines) {
   if (rows == R) return rows_tile<T, R, C, 1>(K, a, a_block, w, 0, acc, acc_row, 0, lines);
