@@ -213,9 +213,9 @@ def checked_race(
 def race(entries: Mapping[str, Entry], *, seconds: float, rounds: int) -> dict[str, list[float]]:
     """Run the entries in turns and return the seconds of every call.
 
-    In its turn, a call that is short is repeated, after one that is not counted. Every other round goes backwards, as
-    threads that still spin disturb whoever comes next. There are as many rounds as fit into the time, but at least 3
-    and at most `rounds`.
+    In its turn, a call that is short is repeated, after one that is not counted. Threads that still spin, and a hot
+    processor, disturb whoever comes next: so each round begins with the next entry, and every other one goes backwards.
+    There are as many rounds as fit into the time, but at least 3 and at most `rounds`.
     """
     for entry in entries.values():
         entry.run()
@@ -228,7 +228,7 @@ def race(entries: Mapping[str, Entry], *, seconds: float, rounds: int) -> dict[s
         for n in range(rounds):
             if n >= 3 and time.perf_counter() - started > seconds:
                 break
-            for name, entry in list(entries.items())[:: 1 if n % 2 == 0 else -1]:
+            for name, entry in turns(list(entries.items()), n):
                 time.sleep(REST)
                 if repeats[name] > 1:
                     entry.run()
@@ -236,6 +236,17 @@ def race(entries: Mapping[str, Entry], *, seconds: float, rounds: int) -> dict[s
     finally:
         gc.enable()
     return times
+
+
+def turns(entries: list[Any], n: int) -> list[Any]:
+    """Who comes when in round n.
+
+    >>> turns(["a", "b", "c"], 0), turns(["a", "b", "c"], 1)
+    (['a', 'b', 'c'], ['a', 'c', 'b'])
+    """
+    first = n % len(entries)
+    order = entries[first:] + entries[:first]
+    return order if n % 2 == 0 else order[::-1]
 
 
 def quantiles(seconds: list[float]) -> dict[str, float]:
@@ -249,7 +260,7 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
 
 
 def peak_entry(threads: int, found: list[float]) -> Entry:
-    """Adds to `found`, at each turn, the GFLOP/s of float32 multiply-adds at best, each counted as two operations."""
+    """Adds to `found`, at each call, the GFLOP/s of float32 multiply-adds at best, each counted as two operations."""
     from tidegate.kernels.cpu.layer import _cpu
 
     return Entry(lambda: found.append(_cpu.fma_peak(threads, 8)), lambda result: {})  # of 8 tries the best
