@@ -1,8 +1,9 @@
 // backward.hpp — the gradients of forward.hpp, from the last step to the first.
 //
 // Time goes in chunks again. The steps of a chunk leave the gradients d of its gates in column blocks;
-// then, while d is in cache, the threads share the large products: d x for the rows of the chunk and
-// the chunk's part of the gradients of the weights, each thread its own units.
+// then, while d is in cache, the threads of a group share the large products: d x for the rows of the
+// chunk and the chunk's part of the gradients of the weights, each thread its own units. In the end the
+// groups add up their gradients of the weights.
 #pragma once
 #include "forward.hpp"
 
@@ -81,25 +82,23 @@ template <typename T, typename C> void backward(const Call& call) {
 
   Schedule schedule;
   schedule.steps = longest(call);
-  Index total = call.T * B;
-  if (call.lengths) {
-    total = 0;
-    for (Index b = 0; b < B; ++b) total += call.lengths[b];
-  }
+  const Index total = real_rows(call);
   const Plan how = plan(call, G, total, sizeof(T));
-  const int threads = how.threads;
-  const Index chunk_rows = larger<Index>(B, smaller<Index>(256, larger<Index>(total, 1)));
-  const Index d_rows = odd(chunk_rows + B);  // the last B hold the step after the chunk
-  const bool small_input = I <= 2;                 // then d_w_ih goes with the sums for the biases
+  const int members = how.members();
+  const Index rows_each = blocks(B, how.groups);
+  const Index chunk_rows = larger<Index>(rows_each, smaller<Index>(256 / how.groups, larger<Index>(blocks(total, how.groups), 1)));
+  const Index d_rows = odd(chunk_rows + rows_each);  // the last ones hold the step after the chunk
+  const bool small_input = I <= 2;                   // then d_w_ih goes with the sums for the biases
 
   // Panels of W_hh and W_hr, columns of them, wide_h vectors wide; fewer when each thread should have some.
-  const Index wide_h = how.by_units ? larger<Index>(1, smaller<Index>(4, P_blocks / threads)) : 4;
+  const Index wide_h = larger<Index>(1, smaller<Index>(4, P_blocks / members));
   const Index panels = blocks(H_blocks, wide_h), panels_p = blocks(P_blocks, wide_h);
   const Index wide_i = 4, panels_i = blocks(I_blocks, wide_i);
 
+  // in a copy for each group; the schedule only in the first
   Arena arena;
-  const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B);
-  const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_count = arena.reserve<Index>(call.T + 2);
+  const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B), at_count = arena.reserve<Index>(call.T + 2);
+  const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_share = arena.reserve<Index>(schedule.steps + 1);
   const Index at_place = arena.reserve<Place>(chunk_rows);
   const Index at_w_hh = arena.reserve<T>(P_blocks * W * G * H);
   const Index at_w_hr = projected ? arena.reserve<T>(H_blocks * W * P) : 0;
@@ -108,43 +107,55 @@ template <typename T, typename C> void backward(const Call& call) {
   const Index at_x = arena.reserve<T>(I_blocks * odd(chunk_rows) * W), at_h = arena.reserve<T>(P_blocks * odd(chunk_rows) * W);
   const Index at_dp = projected ? arena.reserve<T>(P_blocks * odd(chunk_rows) * W) : 0;
   const Index at_m = projected ? arena.reserve<T>(H_blocks * odd(chunk_rows) * W) : 0;
-  const Index at_dh = arena.reserve<T>(H_blocks * odd(B) * W), at_dc = C::has_c ? arena.reserve<T>(H_blocks * odd(B) * W) : 0;
+  const Index at_dh = arena.reserve<T>(H_blocks * odd(rows_each) * W);
+  const Index at_dc = C::has_c ? arena.reserve<T>(H_blocks * odd(rows_each) * W) : 0;
   const Index acc_size = rows_block * 4 * W;
-  const Index at_acc = arena.reserve<T>(threads * acc_size);
-  const Index sums_size = blocks(S * H_blocks, threads) * 3;
-  const Index at_sums = arena.reserve<CarefulSum<T>>(threads * sums_size);
-  arena.allocate();
+  const Index at_acc = arena.reserve<T>(members * acc_size);
+  const Index at_sums = arena.reserve<CarefulSum<T>>(S * H_blocks * 3);
+  // gradients of W_ih, W_hh and W_hr; the first group writes to where they belong
+  T* const d_weights[3] = {small_input ? nullptr : static_cast<T*>(call.d_w_ih), static_cast<T*>(call.d_w_hh),
+                           static_cast<T*>(call.d_w_hr)};
+  const Index sizes[3] = {G * H * I, G * H * P, P * H};
+  Index at_d_weights[3];
+  for (int side = 0; side < 3; ++side)
+    at_d_weights[side] = d_weights[side] && how.groups > 1 ? arena.reserve<T>(sizes[side]) : 0;
+  arena.allocate(how.groups);
 
   schedule.order = arena.at<Index>(at_order);
   schedule.length = arena.at<Index>(at_length);
   schedule.offset = arena.at<Index>(at_offset);
   fill_schedule(call, schedule, arena.at<Index>(at_count));
-  Place* const place = arena.at<Place>(at_place);
-  T* const w_hh = arena.at<T>(at_w_hh);
-  T* const w_ih = arena.at<T>(at_w_ih);
-  T* const d = arena.at<T>(at_d);
-  T* const x = arena.at<T>(at_x);
-  T* const h_before = arena.at<T>(at_h);
-  T* const w_hr = arena.at<T>(at_w_hr);
-  T* const dp = arena.at<T>(at_dp);  // gradients of h
-  T* const m = arena.at<T>(at_m);    // h before its projection
-  T* const dh = arena.at<T>(at_dh);
-  T* const dc = arena.at<T>(at_dc);
-  const Index d_block = d_rows * W, state_block = odd(B) * W, chunk_block = odd(chunk_rows) * W;
+  const Index d_block = d_rows * W, state_block = odd(rows_each) * W, chunk_block = odd(chunk_rows) * W;
   const T* const saved = static_cast<const T*>(call.saved);
   Barrier barrier;
 
-  const bool granted = run_team(threads, [&](int q, int n) {
-    const Share share = how.by_units ? share_of_rows(schedule, B, 0, 1) : share_of_rows(schedule, B, q, n);
-    const Range own = how.by_units ? share_of(panels, q, n) : Range{0, panels};
-    const Range own_blocks{own.first * wide_h, smaller(own.last * wide_h, H_blocks)};
-    const Range own_p = how.by_units ? share_of(panels_p, q, n) : Range{0, panels_p};
-    const Range own_blocks_p{own_p.first * wide_h, smaller(own_p.last * wide_h, P_blocks)};
-    T* const acc = arena.at<T>(at_acc) + q * acc_size;
-    CarefulSum<T>* const sums = arena.at<CarefulSum<T>>(at_sums) + q * sums_size;
+  const bool granted = run_team(how.threads, [&](int q, int n) {
+    const int group = q / members, member = q % members;
+    Place* const place = arena.at<Place>(at_place, group);
+    T* const w_hh = arena.at<T>(at_w_hh, group);
+    T* const w_ih = arena.at<T>(at_w_ih, group);
+    T* const w_hr = arena.at<T>(at_w_hr, group);
+    T* const d = arena.at<T>(at_d, group);
+    T* const x = arena.at<T>(at_x, group);
+    T* const h_before = arena.at<T>(at_h, group);
+    T* const dp = arena.at<T>(at_dp, group);  // gradients of h
+    T* const m = arena.at<T>(at_m, group);    // h before its projection
+    T* const dh = arena.at<T>(at_dh, group);
+    T* const dc = arena.at<T>(at_dc, group);
+    T* const acc = arena.at<T>(at_acc, group) + member * acc_size;
+    CarefulSum<T>* const sums = arena.at<CarefulSum<T>>(at_sums, group);
+    const auto gradient_of_weight = [&](int side, int of_group) {
+      return of_group && d_weights[side] ? arena.at<T>(at_d_weights[side], of_group) : d_weights[side];
+    };
 
-    const Range packed = share_of(panels_p, q, n);
-    for (Index p = packed.first; p < packed.last; ++p) {
+    const Share share = share_of_rows(schedule, B, group, how.groups, arena.at<Index>(at_share, group));
+    const Range own = share_of(panels, member, members);
+    const Range own_blocks{own.first * wide_h, smaller(own.last * wide_h, H_blocks)};
+    const Range own_p = share_of(panels_p, member, members);
+    const Range own_blocks_p{own_p.first * wide_h, smaller(own_p.last * wide_h, P_blocks)};
+    const Range own_columns = share_of(S * H_blocks, member, members);
+
+    for (Index p = own_p.first; p < own_p.last; ++p) {
       const Index wide = smaller(wide_h, P_blocks - p * wide_h);
       for (int j = 0; j < G; ++j)
         for (Index u = 0; u < wide; ++u) {
@@ -155,8 +166,7 @@ template <typename T, typename C> void backward(const Call& call) {
         }
     }
     if (projected) {
-      const Range packed_h = share_of(panels, q, n);
-      for (Index p = packed_h.first; p < packed_h.last; ++p) {
+      for (Index p = own.first; p < own.last; ++p) {
         const Index wide = smaller(wide_h, H_blocks - p * wide_h);
         for (Index u = 0; u < wide; ++u) {
           const Index unit = (p * wide_h + u) * W;
@@ -166,7 +176,7 @@ template <typename T, typename C> void backward(const Call& call) {
       }
     }
     if (call.d_x.data) {
-      const Range packed_i = share_of(panels_i, q, n);
+      const Range packed_i = share_of(panels_i, member, members);
       for (Index p = packed_i.first; p < packed_i.last; ++p) {
         const Index wide = smaller(wide_i, I_blocks - p * wide_i);
         for (int j = 0; j < G; ++j)
@@ -181,19 +191,19 @@ template <typename T, typename C> void backward(const Call& call) {
     for (Index r = 0; r < share.count; ++r) {
       const Index b = schedule.order[share.row(r)];
       for (Index u = own_blocks_p.first; u < own_blocks_p.last; ++u)
-        store(dh + u * state_block + (share.start + r) * W,
+        store(dh + u * state_block + r * W,
               call.d_hn ? load_part(static_cast<const T*>(call.d_hn) + b * P + u * W, static_cast<int>(smaller<Index>(W, P - u * W)))
                         : zero<T>());
       if (C::has_c)
         for (Index u = own_blocks.first; u < own_blocks.last; ++u)
-          store(dc + u * state_block + (share.start + r) * W,
+          store(dc + u * state_block + r * W,
                 call.d_cn ? load_part(static_cast<const T*>(call.d_cn) + b * H + u * W, static_cast<int>(smaller<Index>(W, H - u * W)))
                           : zero<T>());
     }
-    for (Index v = 0; v < sums_size; ++v) sums[v] = CarefulSum<T>();
-    barrier.wait(n);
+    for (Index v = own_columns.first * 3; v < own_columns.last * 3; ++v) sums[v] = CarefulSum<T>();
+    barrier.wait(members);
 
-    const bool streams = G * H * P * static_cast<Index>(sizeof(T)) / (how.by_units ? n : 1) > second_cache;
+    const bool streams = G * H * P * static_cast<Index>(sizeof(T)) / members > second_cache;
     Lines<T> next, none;
 
     // acc[r] += sum over the gates of d[r] @ w; d starts at the first gate, w at the panel
@@ -210,27 +220,19 @@ template <typename T, typename C> void backward(const Call& call) {
 
     // Rows that multiply together: one tile, or as many as hide the cost of weights that come from memory.
     const Index count = larger<Index>(share.count, 1);
-    const Index group = streams ? blocks(count, blocks(count, rows_block)) : most_rows<4>;
-    const Index calls = calls_of<4>(group, projected ? P : G * H, W);
-
-    // where the rows of this thread begin within step s
-    const auto start_in = [&](Index s) {
-      Index start = 0;
-      if (!how.by_units)
-        for (int other = 0; other < q; ++other) start += share_of_rows(schedule, B, other, n).active(schedule.active(s));
-      return start;
-    };
+    const Index together = streams ? blocks(count, blocks(count, rows_block)) : most_rows<4>;
+    const Index calls = calls_of<4>(together, projected ? P : G * H, W);
 
     bool first_chunk = true;
-    for (Index s_last = schedule.steps, s_first; s_last > 0; s_last = s_first, first_chunk = false) {
+    for (Index s_last = share.steps, s_first; s_last > 0; s_last = s_first, first_chunk = false) {
       s_first = s_last - 1;
-      while (s_first > 0 && schedule.offset[s_last] - schedule.offset[s_first - 1] <= chunk_rows) --s_first;
-      const Index chunk_start = schedule.offset[s_first], rows = schedule.offset[s_last] - chunk_start;
+      while (s_first > 0 && share.offset[s_last] - share.offset[s_first - 1] <= chunk_rows) --s_first;
+      const Index chunk_start = share.offset[s_first], rows = share.offset[s_last] - chunk_start;
 
       for (Index s = s_last - 1; s >= s_first; --s) {
-        const Index running = share.active(schedule.active(s)), later = share.active(schedule.active(s + 1));
-        const Index at_s = schedule.offset[s] - chunk_start + start_in(s);
-        const Index at_later = s + 1 < s_last ? schedule.offset[s + 1] - chunk_start + start_in(s + 1) : chunk_rows + share.start;
+        const Index running = share.active(s), later = share.active(s + 1);
+        const Index at_s = share.offset[s] - chunk_start;
+        const Index at_later = s + 1 < s_last ? at_s + running : chunk_rows;
         const auto d_out_of = [&](Index r) __attribute__((always_inline)) {
           const Index i = share.row(r);
           return row_of<const T>(call.d_out, schedule.time(i, s), schedule.order[i]);
@@ -239,7 +241,7 @@ template <typename T, typename C> void backward(const Call& call) {
         const auto gradients_of_h = [&](Index p, Index first, Index last) __attribute__((always_inline)) {
           const Index wide = smaller(wide_h, P_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, P - unit);
           for (Index r = first; r < last; ++r) {
-            const T* const from = dh + p * wide_h * state_block + (share.start + r) * W;
+            const T* const from = dh + p * wide_h * state_block + r * W;
             const T* const d_out = call.d_out.data ? d_out_of(r) + unit : nullptr;
             T* const to = acc + (r - first) * wide * W;
             for (Index u = 0; u < wide; ++u) {
@@ -257,8 +259,8 @@ template <typename T, typename C> void backward(const Call& call) {
         if (projected) {
           for (Index p = own_p.first; p < own_p.last; ++p) {
             const Index wide = smaller(wide_h, P_blocks - p * wide_h);
-            for (Index first = 0; first < running; first += group) {
-              const Index last = smaller(first + group, running);
+            for (Index first = 0; first < running; first += together) {
+              const Index last = smaller(first + together, running);
               gradients_of_h(p, first, last);
               through_w_hh(p, first, last, &none);
               for (Index r = first; r < last; ++r)
@@ -266,14 +268,14 @@ template <typename T, typename C> void backward(const Call& call) {
                   store(dp + (p * wide_h + u) * chunk_block + (at_s + r) * W, load(acc + ((r - first) * wide + u) * W));
             }
           }
-          if (how.by_units) barrier.wait(n);
+          barrier.wait(members);
         }
         const Index saved_block = schedule.active(s) * C::saved * W, c_block = s ? schedule.active(s - 1) * C::saved * W : W;
-        const bool copies = how.by_units ? s % n == q : true;  // what the large products need of this step
+        const bool copies = s % members == member;  // what the large products need of this step
         for (Index p = own.first; p < own.last; ++p) {
           const Index wide = smaller(wide_h, H_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, H - unit);
           const auto row = [&](Index r) __attribute__((always_inline)) {
-            const Index i = share.row(r), b = schedule.order[i], state = p * wide_h * state_block + (share.start + r) * W;
+            const Index i = share.row(r), b = schedule.order[i], state = p * wide_h * state_block + r * W;
             BackwardRow<T> to{};
             to.saved = saved + schedule.kept(s, H_blocks, p * wide_h, i) * C::saved * W;
             if (C::has_c)
@@ -287,10 +289,10 @@ template <typename T, typename C> void backward(const Call& call) {
             to.dc = dc + state;
             return to;
           };
-          // What the rows of a group read, to come from memory while the group before multiplies.
+          // What the next rows read, to come from memory while those before multiply.
           const auto list = [&](Index first) {
             next.clear();
-            for (Index r = first; r < smaller(first + group, running); ++r) {
+            for (Index r = first; r < smaller(first + together, running); ++r) {
               const Index i = share.row(r), b = schedule.order[i];
               const BackwardRow<T> from = row(r);
               for (Index u = 0; u < wide && C::saved; ++u) next.add(from.saved + u * saved_block, C::saved * W);
@@ -303,8 +305,8 @@ template <typename T, typename C> void backward(const Call& call) {
           list(0);
           next.spread_over(1);
           next.fetch_some();
-          for (Index first = 0; first < running; first += group) {
-            const Index last = smaller(first + group, running);
+          for (Index first = 0; first < running; first += together) {
+            const Index last = smaller(first + together, running);
             if (!projected) gradients_of_h(p, first, last);
             list(last);
             next.spread_over(calls);
@@ -335,12 +337,15 @@ template <typename T, typename C> void backward(const Call& call) {
                 store(m + u * chunk_block + k * W, load(keep + 3 * W) * tanh(load(keep + 4 * W)));
               }
           }
-        if (how.by_units || s == s_first) barrier.wait(n);
+        barrier.wait(members);
+        for (Index column = C::h_slot * H_blocks; column < (C::h_slot + G) * H_blocks && members > 1; ++column)
+          if (column % H_blocks < own_blocks.first || column % H_blocks >= own_blocks.last)
+            prefetch(d + column * d_block + at_s * W, running * W);
         if (s == s_first)
           for (Index block = own_blocks.first; block < own_blocks.last; ++block)
             for (int v = C::h_slot; v < C::h_slot + G; ++v) {
               T* const column = d + (v * H_blocks + block) * d_block;
-              for (Index r = 0; r < running; ++r) store(column + (chunk_rows + share.start + r) * W, load(column + (at_s + r) * W));
+              for (Index r = 0; r < running; ++r) store(column + (chunk_rows + r) * W, load(column + (at_s + r) * W));
             }
       }
 
@@ -351,14 +356,14 @@ template <typename T, typename C> void backward(const Call& call) {
         const bool overwrite = first_chunk && k == 0;
         for (int side = 0; side < 3; ++side) {
           const bool hr = side == 2;
-          T* const target = static_cast<T*>(hr ? call.d_w_hr : side ? call.d_w_hh : call.d_w_ih);
-          if (!target || (!side && small_input)) continue;
+          T* const target = gradient_of_weight(side, group);
+          if (!target) continue;
           const Index N = hr ? H : side ? P : I, N_blocks = blocks(N, W), left_block = hr ? chunk_block : d_block;
           const T* const left = hr ? dp : d;
           const T* const right = hr ? m : side ? h_before : x;
           const int slot = hr ? 0 : side ? C::h_slot : C::x_slot;
           const Index left_units = hr ? P : H;
-          const Range columns = share_of(hr ? P_blocks : G * H_blocks, q, n);
+          const Range columns = share_of(hr ? P_blocks : G * H_blocks, member, members);
           for (Index c = 0; c < N_blocks; c += 3) {
             const int wide = static_cast<int>(smaller<Index>(3, N_blocks - c));
             for (Index column = slot * H_blocks + columns.first; column < slot * H_blocks + columns.last; ++column) {
@@ -367,9 +372,8 @@ template <typename T, typename C> void backward(const Call& call) {
               for (int r_first = 0; r_first < W && unit + r_first < left_units; r_first += R) {
                 T tile[R * 3 * W];
                 T* const corner = target + (gate * H + unit + r_first) * N + c * W;
-                if (!overwrite)  // comes from memory while the tile is computed
-                  for (int r = 0; r < R && unit + r_first + r < left_units; ++r)
-                    prefetch(corner + r * N, smaller<Index>(wide * W, N - c * W));
+                for (int r = 0; r < R && unit + r_first + r < left_units; ++r)  // comes while the tile is computed
+                  prefetch(corner + r * N, smaller<Index>(wide * W, N - c * W));
                 const T* const a = left + column * left_block + k * W + r_first;
                 const T* const b = right + c * chunk_block + k * W;
                 if (wide == 3) columns_tile<T, R, 3>(depth, a, b, chunk_block, tile);
@@ -388,9 +392,8 @@ template <typename T, typename C> void backward(const Call& call) {
           }
         }
       }
-      const Range columns = share_of(S * H_blocks, q, n);
-      for (Index column = columns.first; column < columns.last; ++column) {
-        CarefulSum<T>* const sum = sums + (column - columns.first) * 3;
+      for (Index column = own_columns.first; column < own_columns.last; ++column) {
+        CarefulSum<T>* const sum = sums + column * 3;
         const T* const a = d + column * d_block;
         if (!small_input) add_sums<T, 0>(rows, a, x, sum);
         else if (I == 1) add_sums<T, 1>(rows, a, x, sum);
@@ -399,7 +402,7 @@ template <typename T, typename C> void backward(const Call& call) {
 
       // d_x = d @ W_ih for the rows of this thread
       if (call.d_x.data) {
-        const Range mine = share_of(rows, q, n);
+        const Range mine = share_of(rows, member, members);
         for (Index p = 0; p < panels_i; ++p) {
           const Index wide = smaller(wide_i, I_blocks - p * wide_i);
           for (Index k = mine.first; k < mine.last; k += rows_block) {
@@ -418,21 +421,24 @@ template <typename T, typename C> void backward(const Call& call) {
           }
         }
       }
-      barrier.wait(n);
+      barrier.wait(members);
     }
+    if (first_chunk && member == 0)  // no real step at all
+      for (int side = 0; side < 3; ++side)
+        if (T* const target = gradient_of_weight(side, group)) std::memset(target, 0, static_cast<std::size_t>(sizes[side]) * sizeof(T));
 
     // gradients of the initial state
-    const Index running = share.active(schedule.active(0));
+    const Index running = share.active(0);
     for (Index p = own_p.first; p < own_p.last; ++p) {
       const Index wide = smaller(wide_h, P_blocks - p * wide_h);
       for (Index r_first = 0; r_first < share.count; r_first += rows_block) {
         const Index r_last = smaller(r_first + rows_block, share.count);
         for (Index r = r_first; r < r_last; ++r)
           for (Index u = 0; u < wide; ++u)
-            store(acc + ((r - r_first) * wide + u) * W, load(dh + (p * wide_h + u) * state_block + (share.start + r) * W));
+            store(acc + ((r - r_first) * wide + u) * W, load(dh + (p * wide_h + u) * state_block + r * W));
         if (call.d_h0 && running > r_first)
           product(wide, smaller(r_last, running) - r_first,
-                  d + C::h_slot * H_blocks * d_block + (chunk_rows + share.start + r_first) * W, w_hh + p * wide_h * G * H * W, &none);
+                  d + C::h_slot * H_blocks * d_block + (chunk_rows + r_first) * W, w_hh + p * wide_h * G * H * W, &none);
         for (Index r = r_first; r < r_last; ++r)
           for (Index u = 0; u < wide; ++u) {
             const Index block = p * wide_h + u, b = schedule.order[share.row(r)];
@@ -445,35 +451,48 @@ template <typename T, typename C> void backward(const Call& call) {
       for (Index r = 0; r < share.count; ++r)
         for (Index u = own_blocks.first; u < own_blocks.last; ++u)
           store_part(static_cast<T*>(call.d_c0) + schedule.order[share.row(r)] * H + u * W,
-                     load(dc + u * state_block + (share.start + r) * W), static_cast<int>(smaller<Index>(W, H - u * W)));
+                     load(dc + u * state_block + r * W), static_cast<int>(smaller<Index>(W, H - u * W)));
 
-    // the sums of d, and d_x past the end of a sequence
+    // what the groups have found, together
+    if (how.groups > 1) {
+      barrier.wait(n);
+      constexpr Index ahead = 32 * W;
+      for (int side = 0; side < 3; ++side) {
+        if (!d_weights[side]) continue;
+        const Range mine = share_of(blocks(sizes[side], W), q, n);
+        for (Index v = mine.first; v < mine.last; ++v) {
+          const int lanes = static_cast<int>(smaller<Index>(W, sizes[side] - v * W));
+          prefetch(d_weights[side] + v * W + ahead, W);
+          for (int other = 1; other < how.groups; ++other) prefetch(gradient_of_weight(side, other) + v * W + ahead, W);
+          Vec<T> sum = load_part(d_weights[side] + v * W, lanes);
+          for (int other = 1; other < how.groups; ++other) sum += load_part(gradient_of_weight(side, other) + v * W, lanes);
+          store_part(d_weights[side] + v * W, sum, lanes);
+        }
+      }
+    }
     const Range columns = share_of(S * H_blocks, q, n);
     for (Index column = columns.first; column < columns.last; ++column) {
       const int v = static_cast<int>(column / H_blocks);
       const Index unit = column % H_blocks * W;
       const int lanes = static_cast<int>(smaller<Index>(W, H - unit));
-      const CarefulSum<T>* const sum = sums + (column - columns.first) * 3;
+      CarefulSum<T> sum[3];
+      for (int i = 0; i < 3; ++i)
+        for (int other = 0; other < how.groups; ++other) sum[i].add(arena.at<CarefulSum<T>>(at_sums, other)[column * 3 + i].sum);
       if (v >= C::x_slot && v < C::x_slot + G) {
         const Index row = C::gate_of_x(v) * H + unit;
-        if (call.d_b_ih) store_part(static_cast<T*>(call.d_b_ih) + row, sum->sum, lanes);
+        if (call.d_b_ih) store_part(static_cast<T*>(call.d_b_ih) + row, sum[0].sum, lanes);
         if (call.d_w_ih && small_input)
           for (int r = 0; r < lanes; ++r)
             for (Index j = 0; j < I; ++j) static_cast<T*>(call.d_w_ih)[(row + r) * I + j] = sum[1 + j].sum[r];
       }
       if (v >= C::h_slot && v < C::h_slot + G && call.d_b_hh)
-        store_part(static_cast<T*>(call.d_b_hh) + C::gate_of_h(v) * H + unit, sum->sum, lanes);
+        store_part(static_cast<T*>(call.d_b_hh) + C::gate_of_h(v) * H + unit, sum[0].sum, lanes);
     }
+    // d_x past the end of a sequence
     if (call.d_x.data && !call.add_to_d_x)
       for (Index t = 0; t < call.T; ++t)
         for (Index i = schedule.active(t) + q; i < B; i += n)
           for (Index k = 0; k < I; ++k) row_of<T>(call.d_x, t, schedule.order[i])[k] = T(0);
-    // no real step at all: every weight has gradient zero
-    if (schedule.steps == 0 && q == 0) {
-      if (call.d_w_hh) std::memset(call.d_w_hh, 0, static_cast<std::size_t>(G * H * P) * sizeof(T));
-      if (call.d_w_hr) std::memset(call.d_w_hr, 0, static_cast<std::size_t>(P * H) * sizeof(T));
-      if (call.d_w_ih) std::memset(call.d_w_ih, 0, static_cast<std::size_t>(G * H * I) * sizeof(T));
-    }
   });
   if (!granted) backward<T, C>(on_one_thread(call));
 }

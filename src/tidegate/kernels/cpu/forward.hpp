@@ -96,47 +96,55 @@ template <typename T, typename C> void forward(const Call& call) {
 
   Schedule schedule;
   schedule.steps = longest(call);
-  Arena arena;
-  const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B);
-  const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_count = arena.reserve<Index>(call.T + 2);
-  const Index at_w_ih = arena.reserve<T>(H_blocks * G * W * I), at_w_hh = arena.reserve<T>(H_blocks * G * W * P);
-  const Index at_w_hr = projected ? arena.reserve<T>(P_blocks * W * H) : 0, at_m = projected ? arena.reserve<T>(H_blocks * odd(B) * W) : 0;
-  const Index at_bias = arena.reserve<T>(panels * slots * W);
-  const Index at_h = arena.reserve<T>(2 * P_blocks * odd(B) * W);
-  const Index at_c = C::has_c ? arena.reserve<T>(H_blocks * odd(B) * W) : 0;
-
-  Index total = call.T * B;
-  if (call.lengths) {
-    total = 0;
-    for (Index b = 0; b < B; ++b) total += call.lengths[b];
-  }
+  const Index total = real_rows(call);
   const Plan how = plan(call, G, total, sizeof(T));
-  const Index most_rows_each = how.by_units ? B : blocks(B, how.threads);
-  const Index most_panels_each = how.by_units ? blocks(panels, how.threads) : panels;
-  const Index chunk_rows = larger<Index>(most_rows_each, smaller<Index>(128, blocks(total, how.by_units ? 1 : how.threads)));
-  const Index x_size = I_blocks * odd(chunk_rows) * W, gates_size = most_panels_each * chunk_rows * slots * W;
-  const Index at_x = arena.reserve<T>(how.threads * (x_size + 16)), at_gates = arena.reserve<T>(how.threads * (gates_size + 16));
-  arena.allocate();
+  const int members = how.members();
+  const Index rows_each = blocks(B, how.groups), panels_each = blocks(panels, members);
+  const Index chunk_rows = larger<Index>(rows_each, smaller<Index>(128, blocks(total, how.groups)));
+  const Index x_size = blocks(I_blocks * odd(chunk_rows) * W + 16, 16) * 16;
+  const Index gates_size = blocks(panels_each * chunk_rows * slots * W + 16, 16) * 16;
+
+  // in a copy for each group; the schedule only in the first
+  Arena arena;
+  const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B), at_count = arena.reserve<Index>(call.T + 2);
+  const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_share = arena.reserve<Index>(schedule.steps + 1);
+  const Index at_w_ih = arena.reserve<T>(H_blocks * G * W * I), at_w_hh = arena.reserve<T>(H_blocks * G * W * P);
+  const Index at_w_hr = projected ? arena.reserve<T>(P_blocks * W * H) : 0;
+  const Index at_m = projected ? arena.reserve<T>(H_blocks * odd(rows_each) * W) : 0;
+  const Index at_bias = arena.reserve<T>(panels * slots * W);
+  const Index at_h = arena.reserve<T>(2 * P_blocks * odd(rows_each) * W);
+  const Index at_c = C::has_c ? arena.reserve<T>(H_blocks * odd(rows_each) * W) : 0;
+  const Index at_x = arena.reserve<T>(members * x_size), at_gates = arena.reserve<T>(members * gates_size);
+  arena.allocate(how.groups);
 
   schedule.order = arena.at<Index>(at_order);
   schedule.length = arena.at<Index>(at_length);
   schedule.offset = arena.at<Index>(at_offset);
   fill_schedule(call, schedule, arena.at<Index>(at_count));
 
-  T* const w_ih = arena.at<T>(at_w_ih);
-  T* const w_hh = arena.at<T>(at_w_hh);
-  T* const w_hr = arena.at<T>(at_w_hr);
-  T* const m_blocked = arena.at<T>(at_m);  // h before its projection
-  T* const bias = arena.at<T>(at_bias);
-  T* const h_blocked = arena.at<T>(at_h);
-  T* const c_blocked = arena.at<T>(at_c);
   const bool past = total * H * C::saved * static_cast<Index>(sizeof(T)) > past_cache;
   Barrier barrier;
 
-  const bool granted = run_team(how.threads, [&](int q, int n) {
-    // weights and state, blocked; each thread a part
-    const Range packed = share_of(panels, q, n);
-    for (Index p = packed.first; p < packed.last; ++p) {
+  const bool granted = run_team(how.threads, [&](int q, int) {
+    const int group = q / members, member = q % members;
+    T* const w_ih = arena.at<T>(at_w_ih, group);
+    T* const w_hh = arena.at<T>(at_w_hh, group);
+    T* const w_hr = arena.at<T>(at_w_hr, group);
+    T* const m_blocked = arena.at<T>(at_m, group);  // h before its projection
+    T* const bias = arena.at<T>(at_bias, group);
+    T* const h_blocked = arena.at<T>(at_h, group);
+    T* const c_blocked = arena.at<T>(at_c, group);
+    T* const x = arena.at<T>(at_x, group) + member * x_size;
+    T* const gates = arena.at<T>(at_gates, group) + member * gates_size;
+
+    const Share share = share_of_rows(schedule, B, group, how.groups, arena.at<Index>(at_share, group));
+    const Range own = share_of(panels, member, members);
+    const Range own_c{own.first * U, smaller(own.last * U, H_blocks)};
+    const Range own_h = projected ? share_of(P_blocks, member, members) : own_c;
+    const Index block = odd(rows_each) * W, half = P_blocks * block;
+
+    // weights and state, blocked; each member a part
+    for (Index p = own.first; p < own.last; ++p) {
       const Index wide = smaller<Index>(U, H_blocks - p * U);  // vectors of units in this panel
       for (Index u = 0; u < wide; ++u) {
         const Index unit = (p * U + u) * W;
@@ -161,36 +169,27 @@ template <typename T, typename C> void forward(const Call& call) {
       }
     }
 
-    const Share share = how.by_units ? share_of_rows(schedule, B, 0, 1) : share_of_rows(schedule, B, q, n);
-    const Range own = how.by_units ? share_of(panels, q, n) : Range{0, panels};
-    const Range own_c{own.first * U, smaller(own.last * U, H_blocks)};
-    const Range own_h = !projected ? own_c : how.by_units ? share_of(P_blocks, q, n) : Range{0, P_blocks};
-    const Index half = P_blocks * odd(B) * W, block = odd(B) * W;
-    if (projected) {
-      const Range packed_h = share_of(P_blocks, q, n);
-      for (Index u = packed_h.first; u < packed_h.last; ++u)
+    if (projected)
+      for (Index u = own_h.first; u < own_h.last; ++u)
         pack_transposed(static_cast<const T*>(call.w_hr) + u * W * H, H, static_cast<int>(smaller<Index>(W, P - u * W)), H,
                         w_hr + u * W * H, Index(W));
-    }
     for (Index r = 0; r < share.count; ++r) {
       const Index b = schedule.order[share.row(r)];
       for (Index u = own_h.first; u < own_h.last; ++u)
-        store(h_blocked + u * block + (share.start + r) * W,
+        store(h_blocked + u * block + r * W,
               load_part(static_cast<const T*>(call.h0) + b * P + u * W, static_cast<int>(smaller<Index>(W, P - u * W))));
       if (C::has_c)
         for (Index u = own_c.first; u < own_c.last; ++u)
-          store(c_blocked + u * block + (share.start + r) * W,
+          store(c_blocked + u * block + r * W,
                 load_part(static_cast<const T*>(call.c0) + b * H + u * W, static_cast<int>(smaller<Index>(W, H - u * W))));
     }
-    barrier.wait(n);
+    barrier.wait(members);
 
-    T* const x = arena.at<T>(at_x) + q * blocks(x_size, 16) * 16;
-    T* const gates = arena.at<T>(at_gates) + q * blocks(gates_size, 16) * 16;
     const Index acc_row = slots * W, acc_panel = chunk_rows * slots * W;
     const Index own_full = larger(Index(0), smaller(own.last, H_blocks / U) - own.first);  // panels of full width
 
     // Weights that do not stay in the second cache from step to step come while the panel before multiplies.
-    const bool streams = G * H * (P + I) * static_cast<Index>(sizeof(T)) / (how.by_units ? n : 1) > second_cache;
+    const bool streams = G * H * (P + I) * static_cast<Index>(sizeof(T)) / members > second_cache;
     Lines<T> lines;
 
     // acc += a @ w for every panel of this thread
@@ -211,10 +210,10 @@ template <typename T, typename C> void forward(const Call& call) {
       }
     };
 
-    for (Index s_first = 0, s_last; s_first < schedule.steps; s_first = s_last) {
+    for (Index s_first = 0, s_last; s_first < share.steps; s_first = s_last) {
       Index rows = 0;
-      for (s_last = s_first; s_last < schedule.steps; ++s_last) {
-        const Index more = share.active(schedule.active(s_last));
+      for (s_last = s_first; s_last < share.steps; ++s_last) {
+        const Index more = share.active(s_last);
         if (s_last > s_first && rows + more > chunk_rows) break;
         for (Index r = 0; r < more; ++r) {
           const Index i = share.row(r);
@@ -231,9 +230,9 @@ template <typename T, typename C> void forward(const Call& call) {
       Index done = 0;
       T unprojected[U * W];
       for (Index s = s_first; s < s_last; ++s) {
-        const Index running = share.active(schedule.active(s));
-        const T* const h_old = h_blocked + (s % 2) * half + share.start * W;
-        T* const h_new = h_blocked + ((s + 1) % 2) * half + share.start * W;
+        const Index running = share.active(s);
+        const T* const h_old = h_blocked + (s % 2) * half;
+        T* const h_new = h_blocked + ((s + 1) % 2) * half;
         const Index together = running == 1 ? own.last - own.first : 1;
         for (Index first = own.first; first < own.last && running > 0; first += together) {
           product(first - own.first, first - own.first + together, running, P, h_old, block, w_hh, gates + done * acc_row + C::h_slot * W);
@@ -244,8 +243,8 @@ template <typename T, typename C> void forward(const Call& call) {
               ForwardRow<T> row;
               row.acc = gates + (p - own.first) * acc_panel + (done + r) * acc_row;
               row.h_old = h_old + state;
-              row.h_new = projected ? m_blocked + share.start * W + state : h_new + state;
-              row.c = c_blocked + share.start * W + state;
+              row.h_new = projected ? m_blocked + state : h_new + state;
+              row.c = c_blocked + state;
               row.out = projected ? unprojected : row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + unit;
               row.saved = C::saved && call.saved
                               ? static_cast<T*>(call.saved) + schedule.kept(s, H_blocks, p * U, i) * C::saved * W
@@ -256,29 +255,31 @@ template <typename T, typename C> void forward(const Call& call) {
         }
         done += running;
         if (projected) {
-          if (how.by_units) barrier.wait(n);
+          barrier.wait(members);
           for (Index u = own_h.first; u < own_h.last && running > 0; ++u) {
             const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
             T* const h = h_new + u * block;
             for (Index r = 0; r < running; ++r) store(h + r * W, zero<T>());
-            rows_panel<T, 1>(running, H, m_blocked + share.start * W, block, w_hr + u * W * H, h, Index(W));
+            rows_panel<T, 1>(running, H, m_blocked, block, w_hr + u * W * H, h, Index(W));
             for (Index r = 0; r < running; ++r) {
               const Index i = share.row(r);
               store_part(row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + u * W, load(h + r * W), lanes);
             }
           }
         }
-        if (how.by_units) barrier.wait(n);
+        barrier.wait(members);
+        for (Index u = 0; u < P_blocks && members > 1; ++u)
+          if (u < own_h.first || u >= own_h.last) prefetch(h_new + u * block, share.active(s + 1) * W);
       }
     }
 
     // final states, and zeros after the end of a sequence
     for (Index r = 0; r < share.count; ++r) {
       const Index i = share.row(r), b = schedule.order[i], length = schedule.length[i];
-      const T* const last = h_blocked + (length % 2) * half + (share.start + r) * W;
+      const T* const last = h_blocked + (length % 2) * half + r * W;
       if (C::has_c)
         for (Index u = own_c.first; u < own_c.last; ++u)
-          store_part(static_cast<T*>(call.cn) + b * H + u * W, load(c_blocked + (share.start + r) * W + u * block),
+          store_part(static_cast<T*>(call.cn) + b * H + u * W, load(c_blocked + r * W + u * block),
                      static_cast<int>(smaller<Index>(W, H - u * W)));
       for (Index u = own_h.first; u < own_h.last; ++u) {
         const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
@@ -286,7 +287,7 @@ template <typename T, typename C> void forward(const Call& call) {
       }
     }
     for (Index t = 0; t < call.T; ++t)
-      for (Index r = share.active(schedule.active(t)); r < share.count; ++r) {
+      for (Index r = share.active(t); r < share.count; ++r) {
         T* const out = row_of<T>(call.out, t, schedule.order[share.row(r)]);
         const bool past_out = call.T * B * P * static_cast<Index>(sizeof(T)) > past_cache && is_aligned(out);
         for (Index u = own_h.first; u < own_h.last; ++u) {

@@ -77,7 +77,7 @@ class Barrier {
   alignas(64) int round_ = 0;
 };
 
-// Carves one pooled block into aligned arrays. Measure first, then take.
+// Carves one pooled block into aligned arrays, in one copy or several. Measure first, then take.
 class Arena {
  public:
   Arena() = default;
@@ -85,7 +85,7 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena() {
 #if defined(__SANITIZE_ADDRESS__)
-    ASAN_UNPOISON_MEMORY_REGION(start_, static_cast<std::size_t>(size_));
+    ASAN_UNPOISON_MEMORY_REGION(start_, static_cast<std::size_t>(size_ * copies_));
 #endif
     give_back(start_);
   }
@@ -98,17 +98,22 @@ class Arena {
 #endif
     return at;
   }
-  void allocate() {
-    start_ = static_cast<char*>(take(static_cast<std::size_t>(size_)));
+  // Copies stand pages apart: what a core fetches ahead ends with a page, and would take lines that another core writes.
+  void allocate(int copies = 1) {
+    copies_ = copies;
+    if (copies > 1) size_ = blocks(size_, 4096) * 4096;
+    start_ = static_cast<char*>(take(static_cast<std::size_t>(size_ * copies)));
 #if defined(__SANITIZE_ADDRESS__)
-    for (int i = 0; i < number_of_fences_; ++i) ASAN_POISON_MEMORY_REGION(start_ + fences_[i], 64);
+    for (int copy = 0; copy < copies; ++copy)
+      for (int i = 0; i < number_of_fences_; ++i) ASAN_POISON_MEMORY_REGION(start_ + copy * size_ + fences_[i], 64);
 #endif
   }
-  template <typename A> A* at(Index offset) const { return reinterpret_cast<A*>(start_ + offset); }
+  template <typename A> A* at(Index offset, int copy = 0) const { return reinterpret_cast<A*>(start_ + copy * size_ + offset); }
 
  private:
   char* start_ = nullptr;
   Index size_ = 0;
+  int copies_ = 1;
 #if defined(__SANITIZE_ADDRESS__)
   Index fences_[32];  // memory between the arrays that nobody may touch
   int number_of_fences_ = 0;
@@ -134,6 +139,14 @@ inline Index longest(const Call& call) {
   Index most = 0;
   for (Index b = 0; b < call.B; ++b) most = larger(most, call.lengths[b]);
   return most;
+}
+
+// Rows of all steps together.
+inline Index real_rows(const Call& call) {
+  if (!call.lengths) return call.T * call.B;
+  Index sum = 0;
+  for (Index b = 0; b < call.B; ++b) sum += call.lengths[b];
+  return sum;
 }
 
 // `count` is room for T + 2 numbers.
@@ -164,20 +177,27 @@ inline void fill_schedule(const Call& call, Schedule& schedule, Index* count) {
   }
 }
 
-// The rows of one thread: first, first + stride, …; in blocked arrays they stand together from `start`.
+// The rows of one group of threads: first, first + stride, …; in its blocked arrays they stand together.
 struct Share {
-  Index first, stride, count, start;
+  Index first, stride, count, steps;
+  Index* offset;  // [steps + 1]: rows of all steps before s
+
   Index row(Index r) const { return first + r * stride; }
-  Index active(Index n) const { return smaller(count, larger(Index(0), blocks(n - first, stride))); }
+  Index active(Index s) const { return s < steps ? offset[s + 1] - offset[s] : 0; }
 };
 
-inline Share share_of_rows(const Schedule& schedule, Index B, int q, int n) {
+// `offset` is room for schedule.steps + 1 numbers, where there is more than one group.
+inline Share share_of_rows(const Schedule& schedule, Index B, int group, int groups, Index* offset) {
+  if (groups == 1) return {0, 1, B, schedule.steps, schedule.offset};
+  Share share{group, groups, blocks(B - group, groups), 0, offset};
   if (schedule.full) {
-    const Index first = B * q / n;
-    return {first, 1, B * (q + 1) / n - first, first};
+    const Index first = B * group / groups;
+    share = {first, 1, B * (group + 1) / groups - first, 0, offset};
   }
-  Share share{q, n, larger(Index(0), blocks(B - q, n)), 0};
-  for (int other = 0; other < q; ++other) share.start += larger(Index(0), blocks(B - other, n));
+  share.steps = schedule.length[share.first];
+  offset[0] = 0;
+  for (Index s = 0; s < share.steps; ++s)
+    offset[s + 1] = offset[s] + smaller(share.count, blocks(schedule.active(s) - share.first, share.stride));
   return share;
 }
 
@@ -187,21 +207,23 @@ struct Range {
 
 inline Range share_of(Index n, int q, int threads) { return {n * q / threads, n * (q + 1) / threads}; }
 
-// How one call is spread over threads: by rows, each thread running all steps of its sequences alone,
-// or by units, all threads meeting after every step.
+// How one call is spread over threads. Each group takes some of the rows through all steps, and groups meet only where
+// backward adds up their gradients: two cores may lie far apart, and then to read what the other wrote takes as long as
+// a thousand multiply-adds. The threads of one group share its units and meet after every step.
 struct Plan {
-  int threads;
-  bool by_units;
+  int threads, groups;
+  int members() const { return threads / groups; }
 };
 
 inline Plan plan(const Call& call, Index gates, Index rows, Index element) {
   const double work = 2.0 * double(rows) * double(gates * call.H) * double(call.I + call.H);
-  if (call.threads <= 1 || work < 2e6) return {1, false};
+  if (call.threads <= 1 || work < 2e6) return {1, 1};
   const Index weights = gates * call.H * call.H * element;
   const int threads = call.threads;
-  if (call.B >= 8 * threads) return {threads, weights > (Index(1) << 20) && call.B < 64 * threads};
-  if (weights >= 96 * 1024) return {threads, true};
-  return {static_cast<int>(smaller<Index>(threads, call.B)), false};
+  if (call.B >= 8 * threads && weights <= Index(1) << 20) return {threads, threads};
+  if (call.B >= 8 * threads || weights >= 96 * 1024) return {threads, 1};
+  const int groups = static_cast<int>(smaller<Index>(threads, call.B));
+  return {groups, groups};
 }
 
 }  // namespace TIDEGATE_ISA
