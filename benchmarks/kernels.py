@@ -6,7 +6,7 @@ from statistics import median
 
 from benchmarks.peers import INFER_ONLY, PEERS
 from benchmarks.rows import KEPT, Recorder, chosen, keep_memory, names, parser, times, use_threads
-from tidegate.probes.race import MODES, Work, checked_race, peak_entry, tidegate_entry
+from tidegate.probes.race import MODES, Work, checked_race, machine_entry, tidegate_entry
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,18 +31,18 @@ def main(arguments: list[str] | None = None) -> None:
             makers = {"tidegate": tidegate_entry, **{name: PEERS[name] for name in peers}}
             recorded = KEPT.format(mode) if given.keep_memory else mode
             peaks: list[float] = []
-            beside = {"peak": peak_entry(threads, peaks)}
+            handovers: list[float] = []
+            beside = {"machine": machine_entry(threads, peaks, handovers)}
             taken = checked_race(work, makers, seconds=given.seconds, rounds=given.rounds, beside=beside)
-            del taken["peak"]
+            del taken["machine"]
             peak = round(median(peaks), 1)
+            allowed = {"peak_gflops": peak, "handover_ns": round(median(handovers), 1)}
             line = f"{case.name:<12}{cell:<5}{mode:<6}"
             for name, seconds in taken.items():
                 gflops = case.flops(cell, mode) / 1e6 / times(seconds)["ms"]["p50"]
-                row = recorder.add(
-                    cell, recorded, name, case, **times(seconds), gflops=round(gflops, 1), peak_gflops=peak
-                )
+                row = recorder.add(cell, recorded, name, case, **times(seconds), gflops=round(gflops, 1), **allowed)
                 line += f"  {name} {row['ms']['p50']:.4g} [{row['ms']['p20']:.4g}-{row['ms']['p80']:.4g}]"
-            print(f"{line}  peak {peak:.0f} GFLOP/s", flush=True)
+            print(f"{line}  peak {peak:.0f} GFLOP/s, {allowed['handover_ns']} ns between threads", flush=True)
 
 
 if __name__ == "__main__":

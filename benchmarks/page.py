@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,8 @@ IN_README = [  # the workloads that its table shows
     ("mnist-row", "lstm", "LSTM, 128 images of 28 rows, 2 layers of 128"),
     ("charlm", "rnn", "RNN, 32 texts of 128 characters, 512 hidden"),
 ]
-LSTM = """torch.nn has a fused LSTM as well. Where malloc keeps the memory that is freed, which depends on the program,
-ours trains {:.2f} to {:.1f} times as fast."""
+RANGES = """Over {count} workloads on {machines} machines {ranges}. torch.nn has a fused LSTM as well, and no fused RNN
+or GRU."""
 PARTS = ("kernels", "ragged", "step", "memory", "accuracy", "imports", "examples")
 PEERS = ("torch", "jax", "onnxruntime")
 TITLES = {"torch": "torch.nn", "jax": "JAX", "onnxruntime": "ONNX Runtime"}
@@ -43,38 +44,60 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def page(rows: list[Row]) -> str:
-    """The page of these rows; of a race that was run more than once, the last run counts."""
-    found = Found(rows)
-    sections = [
-        HEAD,
-        birthplaces(found),
-        goals(found),
-        times(found, "train", "Training: forward and backward, all gradients", ("torch", "jax")),
-        times(found, KEPT.format("train"), "Training where memory is kept", ("torch", "jax"), KEPT_ABOUT),
-        times(found, "infer", "Inference", PEERS),
-        ragged(found),
-        memory(found),
-        accuracy(found),
-        step(found),
-        end_to_end(found),
-    ]
+    """The page of these rows, machine by machine; of a race that was run more than once, the last run counts."""
+    sections = [HEAD]
+    for name, among in machines(rows).items():
+        found = Found(among)
+        sections += [
+            f"## {name}",
+            birthplaces(found),
+            goals(found),
+            times(found, "train", "Training: forward and backward, all gradients", ("torch", "jax")),
+            times(found, KEPT.format("train"), "Training where memory is kept", ("torch", "jax"), KEPT_ABOUT),
+            times(found, "infer", "Inference", PEERS),
+            ragged(found),
+            memory(found),
+            accuracy(found),
+            step(found),
+            end_to_end(found),
+        ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+def machines(rows: list[Row]) -> dict[str, list[Row]]:
+    """The rows of each processor, the one that was measured last first."""
+    found: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row["when"], reverse=True):
+        found.setdefault(row["cpu"], []).append(row)
+    return found
+
+
 def with_summary(text: str, rows: list[Row]) -> str:
-    """A README with the table between its two marks made from these rows."""
-    races = {(case, what): race for case, what, race in Found(rows).of("train")}
-    lines = ["| a training step | torch.nn | JAX | tidegate | |", "| --- | --: | --: | --: | --: |"]
+    """A README with the text between its two marks made from these rows."""
+    founds = {name: Found(among) for name, among in machines(rows).items()}
+    name, last = next(iter(founds.items()))
+    races = {(case, what): race for case, what, race in last.of("train")}
+    cores = races[IN_README[0][:2]]["tidegate"]["cores"]
+    lines = [
+        f"On {cores} cores of an {name}, in one interleaved run:",
+        "",
+        "| a training step | torch.nn | JAX | tidegate | |",
+        "| --- | --: | --: | --: | --: |",
+    ]
     for case, cell, words in IN_README:
         race = races[case, cell]
         cells = " | ".join(
             f"{number(median(race[name]))} ms" if name in race else "" for name in ("torch", "jax", "tidegate")
         )
         lines.append(f"| {words} | {cells} | {ratio(race, ('torch',)):.1f}× torch.nn |")
-    kept = {(case, what): race for case, what, race in Found(rows).of(KEPT.format("train"))}
-    of_lstm = sorted(ratio(race, ("torch",)) for (_, what), race in kept.items() if what == "lstm")
-    if of_lstm:
-        lines += ["", LSTM.format(of_lstm[0], of_lstm[-1])]
+    modes = ("train", KEPT.format("train"))
+    everywhere = [race for found in founds.values() for mode in modes for race in found.of(mode)]
+    ranges = []
+    for cell in CELLS:
+        ratios = sorted(r for _, what, race in everywhere if what == cell and (r := ratio(race, ("torch",))))
+        ranges.append(f"an {cell.upper()} trains {ratios[0]:.2f} to {ratios[-1]:.1f} times as fast as torch.nn's")
+    count = len({case for case, _, _ in everywhere})
+    lines += ["", RANGES.format(count=count, machines=len(founds), ranges="; ".join(ranges).replace("an GRU", "a GRU"))]
     start, end = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
     before, rest = text.split(start)
     return before + start + "\n".join(lines) + "\n" + end + rest.split(end)[1]
@@ -90,7 +113,8 @@ The kernels are run `--against torch,jax,onnxruntime`, which `pip install ".[ben
 
 Implementations take turns in one process, with the same number of threads, and only after their results on the timed
 inputs agree with float64. Times are medians; a row also has the 20th and 80th percentile. Where ours is slower, the
-line says so. The machine's multiply-add peak takes its turns too: what it reaches moves from minute to minute."""
+line says so. The machine takes its turns too: its multiply-add peak, and how long it takes until one thread sees what
+another wrote, move from minute to minute."""
 
 KEPT_ABOUT = """\
 With `--keep-memory`. What torch.nn frees after a step, malloc may give back to the system, which clears it page by page
@@ -171,7 +195,7 @@ def goals(found: Found) -> str:
     """All figures that the project has set itself."""
     train, infer = found.of("train"), found.of("infer")
     both, every = ("torch", "jax"), len(CASES) * len(CELLS)
-    lines = ["## Goals", "", "| what | must | aim | measured | |", "|---|--:|--:|--:|---|"]
+    lines = ["### Goals", "", "| what | must | aim | measured | |", "|---|--:|--:|--:|---|"]
 
     def worst(races: list[tuple[str, str, Race]], peers: Iterable[str]) -> tuple[float | None, str]:
         ratios = [(r, f"{case}, {what.upper()}") for case, what, race in races if (r := ratio(race, peers))]
@@ -271,12 +295,14 @@ def birthplaces(found: Found) -> str:
     for (mode, _, _), race in found.races.items():
         for row in race.values():
             place = (
-                f"{row['when'][:10]}, commit {row['commit']}{' with changes' if row['dirty'] else ''}, {row['cpu']}, "
-                f"{row['cores']} cores, {row['threads']} threads, torch {row['torch']}"
+                f"{row['when'][:10]}, commit {row['commit']}{' with changes' if row['dirty'] else ''}, {row['cores']} "
+                f"cores, {row['threads']} threads, torch {row['torch']}"
             )
             places.setdefault(place, {})[mode] = None
     lines = [f"- {place}: {', '.join(sorted(modes))}" for place, modes in sorted(places.items())]
-    return "\n".join(["Measured on", "", *lines]) if lines else "Nothing has been recorded yet."
+    peaks = [row["peak_gflops"] for race in found.races.values() for row in race.values() if row.get("peak_gflops")]
+    peak = f"; multiply-add peak {statistics.median(peaks):.0f} GFLOP/s" if peaks else ""
+    return "\n".join([f"Measured{peak}", "", *lines])
 
 
 def number(value: float) -> str:
@@ -317,14 +343,18 @@ def times(found: Found, mode: str, title: str, peers: Iterable[str], about: str 
     if not races:
         return ""
     shown = [peer for peer in peers if any(peer in race for _, _, race in races)]
+    timed_handover = all("handover_ns" in race["tidegate"] for _, _, race in races)
     lines = []
     for label, (_, _, race) in zip(labels(races), races, strict=True):
         cells = [f"{number(median(race[peer]))} ms" if peer in race else "" for peer in shown]
         ours, best, share = race["tidegate"], ratio(race, shown), fraction(race["tidegate"])
         ratio_cell = "" if best is None else f"{best:.2f}×{' **slower**' if best < 1 else ''}"
         lines.append([*label, *cells, f"{number(median(ours))} ms", ratio_cell, f"{share:.0%}" if share else ""])
+        if timed_handover:
+            lines[-1].append(f"{ours['handover_ns']:.0f} ns")
     head = [CASE, "cell", *(TITLES[peer] for peer in shown), "tidegate", "against the best", "of the peak"]
-    return "\n".join([f"## {title}", "", *([about, ""] if about else []), *table(head, lines)])
+    head += ["between threads"] * timed_handover
+    return "\n".join([f"### {title}", "", *([about, ""] if about else []), *table(head, lines)])
 
 
 def ragged(found: Found) -> str:
@@ -341,7 +371,7 @@ def ragged(found: Found) -> str:
         return ""
     head = [CASE, "cell", "torch.nn, packed", "tidegate, padded", "tidegate, ragged", "faster", "of padded"]
     about = "Lengths are uniform in 1..T. Packing the batch for torch.nn is not timed."
-    return "\n".join(["## Training on ragged batches", "", about, "", *table(head, lines)])
+    return "\n".join(["### Training on ragged batches", "", about, "", *table(head, lines)])
 
 
 def memory(found: Found) -> str:
@@ -353,7 +383,7 @@ def memory(found: Found) -> str:
     if not lines:
         return ""
     about = "What the peak of three training steps adds to the layer and its input, in a process of its own."
-    return "\n".join(["## Memory", "", about, "", *table([CASE, "cell", "torch.nn", "tidegate"], lines)])
+    return "\n".join(["### Memory", "", about, "", *table([CASE, "cell", "torch.nn", "tidegate"], lines)])
 
 
 def accuracy(found: Found) -> str:
@@ -369,7 +399,7 @@ def accuracy(found: Found) -> str:
         return ""
     about = "Distance from float64 as a share of the norm; then the result where ours is furthest beyond torch.nn's."
     head = [CASE, "cell", "torch.nn, output", "tidegate, output", "largest ratio", "where"]
-    return "\n".join(["## Accuracy", "", about, "", *table(head, lines)])
+    return "\n".join(["### Accuracy", "", about, "", *table(head, lines)])
 
 
 def step(found: Found) -> str:
@@ -381,7 +411,7 @@ def step(found: Found) -> str:
     if not lines:
         return ""
     about = "One step of one sequence, 16 features in and out, in inference mode."
-    return "\n".join(["## Latency", "", about, "", *table(["cell", "torch.nn", "tidegate"], lines, left=1)])
+    return "\n".join(["### Latency", "", about, "", *table(["cell", "torch.nn", "tidegate"], lines, left=1)])
 
 
 def end_to_end(found: Found) -> str:
@@ -395,7 +425,7 @@ def end_to_end(found: Found) -> str:
         scaled = theirs.get("timed_steps", theirs.get("steps")) != theirs.get("steps")
         note = f" (scaled from {theirs['timed_steps']} steps)" if scaled else ""
         lines.append([f"{what}, {length}", f"{theirs['seconds']:.1f} s{note}", f"{ours['seconds']:.1f} s"])
-    text = ["## From start to end", ""]
+    text = ["### From start to end", ""]
     if lines:
         text += ["The examples beside plain PyTorch scripts, imports included.", ""]
         text += table(["example", "plain PyTorch", "tidegate"], lines, left=1)

@@ -50,15 +50,22 @@ def test_only_the_last_run_of_a_race_counts():
 
 def test_every_place_of_birth_is_told_with_what_came_from_it():
     text = page([row("tidegate", 2.0), row("tidegate", 3.0, "infer", commit="5d6e7f8"), row("tidegate", 1.0, "step")])
-    assert "commit 1a2b3c4, a processor, 2 cores, 2 threads, torch 2.13.0: step, train\n" in text
-    assert "commit 5d6e7f8, a processor, 2 cores, 2 threads, torch 2.13.0: infer\n" in text
+    assert "commit 1a2b3c4, 2 cores, 2 threads, torch 2.13.0: step, train\n" in text
+    assert "commit 5d6e7f8, 2 cores, 2 threads, torch 2.13.0: infer\n" in text
+
+
+def test_each_machine_stands_for_itself():
+    other = {"cpu": "another", "when": "2026-01-02T00:00:00Z"}
+    text = page([row("tidegate", 2.0), row("torch", 90.0), row("tidegate", 2.0, **other), row("torch", 3.0, **other)])
+    assert text.index("## another\n") < text.index("| 3.00 ms | 2.00 ms | 1.50× |")
+    assert text.index("| 1.50× |") < text.index("## a processor\n") < text.index("| 90.0 ms | 2.00 ms | 45.00× |")
 
 
 def test_what_is_measured_with_memory_kept_stands_apart():
     kept = "train, memory kept"
     rows = [row("tidegate", 2.0), row("torch", 90.0), row("tidegate", 2.0, kept), row("torch", 1.0, kept)]
     text = page(rows)
-    assert "## Training where memory is kept\n" in text
+    assert "### Training where memory is kept\n" in text
     assert "| 45.00× (curve, GRU) | reached on 1 of 18 |" in line_of(text, "| train, every case")
     assert "| 0.50× (curve, GRU) | **missed** on 1 of 18 |" in line_of(text, "| the same where memory is kept")
 
@@ -78,7 +85,7 @@ def test_every_part_has_its_section():
     ]
     text = page(rows)
     for title in ("Training on ragged batches", "Memory", "Accuracy", "Latency", "From start to end"):
-        assert f"## {title}\n" in text
+        assert f"### {title}\n" in text
     assert line_of(text, "| error over").endswith("| 4.00 (curve, GRU, gradient of x) | **missed** on 1 of 18 |")
     assert line_of(text, "| peak memory").endswith("| 1.50 (curve, GRU) | **missed** on 1 of 18 |")
     assert line_of(text, "| curve example").endswith("| 20.00× | reached |")

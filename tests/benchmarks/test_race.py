@@ -73,7 +73,7 @@ def test_kernels_writes_a_row_for_everyone(only_tiny, tmp_path):
         (mode, backend) for mode in MODES for backend in ("tidegate", "torch")
     ]
     wanted = {"what", "mode", "backend", "T", "B", "I", "H", "L", "dtype", "threads", "ms", "repeats", "cpu", "torch"}
-    assert wanted | {"commit", "dirty", "when", "gflops", "peak_gflops"} <= set(rows[0])
+    assert wanted | {"commit", "dirty", "when", "gflops", "peak_gflops", "handover_ns"} <= set(rows[0])
     assert rows[0]["ms"]["p20"] <= rows[0]["ms"]["p50"] <= rows[0]["ms"]["p80"]
 
 

@@ -259,11 +259,19 @@ def quantiles(seconds: list[float]) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in zip(("p20", "p50", "p80"), values, strict=True)}
 
 
-def peak_entry(threads: int, found: list[float]) -> Entry:
-    """Adds to `found`, at each call, the GFLOP/s of float32 multiply-adds at best, each counted as two operations."""
+def machine_entry(threads: int, peaks: list[float], handovers: list[float]) -> Entry:
+    """Looks at each call what the machine allows at that time.
+
+    Adds to `peaks` the GFLOP/s of float32 multiply-adds at best, each counted as two operations, and to `handovers` the
+    nanoseconds until what one thread writes is seen by another.
+    """
     from tidegate.kernels.cpu.layer import _cpu
 
-    return Entry(lambda: found.append(_cpu.fma_peak(threads, 8)), lambda result: {})  # of 8 tries the best
+    def look() -> None:
+        peaks.append(_cpu.fma_peak(threads, 8))  # of 8 tries the best
+        handovers.append(_cpu.handover_ns(threads))
+
+    return Entry(look, lambda result: {})
 
 
 def timed(run: Callable[[], Any]) -> float:

@@ -65,12 +65,21 @@ def machine() -> dict[str, str | int]:
     >>> sorted(machine())
     ['cores', 'cpu', 'python', 'threads', 'torch']
     """
-    cpuinfo = Path("/proc/cpuinfo")
-    names = [line for line in cpuinfo.read_text().splitlines() if "model name" in line] if cpuinfo.exists() else []
     return {
-        "cpu": names[0].split(":", 1)[1].strip() if names else platform.processor() or platform.machine(),
+        "cpu": processor(),
         "cores": os.cpu_count() or 1,
         "threads": torch.get_num_threads(),
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
+
+
+def processor() -> str:
+    """The processor's name with its family and model: a rented machine may call many kinds by one name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if "model name" not in facts:
+        return platform.processor() or platform.machine()
+    kind = [f"{word.split()[-1]} {facts[word]}" for word in ("cpu family", "model") if word in facts]
+    return f"{facts['model name']} ({', '.join(kind)})" if kind else facts["model name"]

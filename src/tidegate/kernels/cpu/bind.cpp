@@ -24,6 +24,7 @@ namespace tidegate {
   namespace isa {             \
   extern const Engine engine_float, engine_double; \
   double fma_peak(int threads, int repeats);       \
+  double handover_ns(int threads);                 \
   }
 TIDEGATE_DECLARE(generic)
 #ifdef TIDEGATE_X86
@@ -220,6 +221,8 @@ NB_MODULE(_cpu, m) {
 #endif
     return generic::fma_peak(threads, repeats);
   });
+
+  m.def("handover_ns", [](int threads) { return generic::handover_ns(allowed(threads)); });
 
   m.def("exchange_through", &exchange_through, "capsule"_a.none());
   m.def("vector_bytes", [] { return chosen.single->vector_bytes; });
