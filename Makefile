@@ -28,7 +28,8 @@ demo: install
 
 # The kernels of each instruction set over random shapes, under AddressSanitizer and UndefinedBehaviorSanitizer.
 SANITIZED := $(if $(filter x86_64 amd64,$(shell uname -m)),generic avx2 avx512,generic)
-FLAGS_avx2 := -mavx2 -mfma
+FLAGS_generic := -Wno-unknown-pragmas  # without OpenMP, as some compilers have none
+FLAGS_avx2 := -fopenmp -mavx2 -mfma
 FLAGS_avx512 := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 
 sanitize: $(SANITIZED:%=build/random_shapes_%)
@@ -36,8 +37,8 @@ sanitize: $(SANITIZED:%=build/random_shapes_%)
 
 build/random_shapes_%: tests/kernels/random_shapes.cpp $(wildcard src/tidegate/kernels/cpu/*pp)
 	mkdir -p build
-	$(CXX) -std=c++17 -O1 -g -fopenmp -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wno-psabi \
-		-Wno-maybe-uninitialized -Wno-uninitialized -DTIDEGATE_ISA=$* $(FLAGS_$*) $< src/tidegate/kernels/cpu/pool.cpp -o $@
+	$(CXX) -std=c++17 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Wno-psabi \
+		-Wno-maybe-uninitialized -Wno-uninitialized -DTIDEGATE_ISA=$* $(FLAGS_$*) $< $(addprefix src/tidegate/kernels/cpu/,pool.cpp threads.cpp) -o $@
 
 clean:
 	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache

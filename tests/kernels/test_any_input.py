@@ -143,6 +143,15 @@ WRONG_OPERATOR_CALLS = {
     "a narrow state": operator_call("LSTM", hidden=4),
     "a cell state too many": (*operator_call("GRU")[:2], torch.zeros(1, 2, 5), *operator_call("GRU")[3:]),
     "a cell state too few": (*operator_call("LSTM")[:2], None, *operator_call("LSTM")[3:]),
+    "a projection wider than the cell": (
+        torch.zeros(4, 2, 3),
+        torch.zeros(1, 2, 64),
+        torch.zeros(1, 2, 5),
+        [torch.zeros(s) for s in ((20, 3), (20, 64), (20,), (20,), (64, 5))],
+        None,
+        "LSTM",
+        False,
+    ),
     "too great a length": (*operator_call("GRU")[:4], torch.tensor([5, 1]), *operator_call("GRU")[5:]),
 }
 
@@ -157,9 +166,12 @@ def test_a_wrong_call_of_the_operator_is_an_error(wrong):
 @pytest.mark.parametrize("sizes", [{"B": 0}, {"B": 0, "D": 2}, {"T": 0}], ids=str)
 def test_the_operator_takes_empty_batches(cell, sizes):
     x, h, c, *others = operator_call(cell, **sizes)
-    output, hn, _, _ = torch.ops.tidegate.layer(x, h, c, *others)
+    weights = [w.requires_grad_() for w in others[0]]
+    output, hn, _, _ = torch.ops.tidegate.layer(x, h, c, weights, *others[1:-1], True)
     assert output.shape == (*x.shape[:2], 5 * h.shape[0])
     assert torch.equal(hn, h)
+    for gradient in torch.autograd.grad(output.sum() + hn.sum(), weights):
+        assert not gradient.any()
 
 
 def test_a_missing_projection_is_an_error():

@@ -70,6 +70,26 @@ print(len(os.listdir("/proc/self/task")) - before + 1)
     assert python(code) == str(wanted)
 
 
+def test_computes_the_same_where_openmp_grants_fewer_threads():
+    code = """
+import torch, tidegate
+from tidegate.kernels.cpu.layer import _cpu
+torch.set_num_threads(2)
+print(_cpu.handover_ns(2))
+for hidden, batch in ((128, 16), (256, 4)):  # by rows, by units
+    layer, x = tidegate.LSTM(8, hidden), torch.ones(50, batch, 8)
+    with torch.no_grad():
+        for weight in layer.parameters():
+            weight.fill_(0.01)
+    layer(x)[0].sum().backward()
+    print(*(f"{float(weight.grad.sum()):.9e}" for weight in layer.parameters()))
+"""
+    (nothing, *few), (_, *as_asked) = (python(code, OMP_THREAD_LIMIT=n).splitlines() for n in ("1", "8"))
+    assert float(nothing) == 0
+    for a, b in zip(few, as_asked, strict=True):
+        assert [float(v) for v in a.split()] == pytest.approx([float(v) for v in b.split()], rel=1e-5)
+
+
 def test_shares_one_pool_of_threads_with_torch():
     code = """
 import torch, tidegate

@@ -86,9 +86,9 @@ template <typename T, typename C> void backward(const Call& call) {
   const Plan how = plan(call, G, total, sizeof(T));
   const int members = how.members();
   const Index rows_each = blocks(B, how.groups);
-  const Index chunk_rows = larger<Index>(rows_each, smaller<Index>(256 / how.groups, larger<Index>(blocks(total, how.groups), 1)));
+  const Index chunk_rows = larger<Index>(rows_each, smaller<Index>(how.groups > 1 ? 128 : 256, larger<Index>(blocks(total, how.groups), 1)));
   const Index d_rows = odd(chunk_rows + rows_each);  // the last ones hold the step after the chunk
-  const bool small_input = I <= 2;                   // then d_w_ih goes with the sums for the biases
+  const bool small_input = I == 1 || I == 2;         // then d_w_ih goes with the sums for the biases
 
   // Panels of W_hh and W_hr, columns of them, wide_h vectors wide; fewer when each thread should have some.
   const Index wide_h = larger<Index>(1, smaller<Index>(4, P_blocks / members));
@@ -129,7 +129,7 @@ template <typename T, typename C> void backward(const Call& call) {
   const T* const saved = static_cast<const T*>(call.saved);
   Barrier barrier;
 
-  const bool granted = run_team(how.threads, [&](int q, int n) {
+  const bool granted = run_team(how.threads, [&](int q) {
     const int group = q / members, member = q % members;
     Place* const place = arena.at<Place>(at_place, group);
     T* const w_hh = arena.at<T>(at_w_hh, group);
@@ -423,7 +423,7 @@ template <typename T, typename C> void backward(const Call& call) {
       }
       barrier.wait(members);
     }
-    if (first_chunk && member == 0)  // no real step at all
+    if (first_chunk && member == 0)  // no real step in this group
       for (int side = 0; side < 3; ++side)
         if (T* const target = gradient_of_weight(side, group)) std::memset(target, 0, static_cast<std::size_t>(sizes[side]) * sizeof(T));
 
@@ -455,11 +455,11 @@ template <typename T, typename C> void backward(const Call& call) {
 
     // what the groups have found, together
     if (how.groups > 1) {
-      barrier.wait(n);
+      barrier.wait(how.threads);
       constexpr Index ahead = 32 * W;
       for (int side = 0; side < 3; ++side) {
         if (!d_weights[side]) continue;
-        const Range mine = share_of(blocks(sizes[side], W), q, n);
+        const Range mine = share_of(blocks(sizes[side], W), q, how.threads);
         for (Index v = mine.first; v < mine.last; ++v) {
           const int lanes = static_cast<int>(smaller<Index>(W, sizes[side] - v * W));
           prefetch(d_weights[side] + v * W + ahead, W);
@@ -470,7 +470,7 @@ template <typename T, typename C> void backward(const Call& call) {
         }
       }
     }
-    const Range columns = share_of(S * H_blocks, q, n);
+    const Range columns = share_of(S * H_blocks, q, how.threads);
     for (Index column = columns.first; column < columns.last; ++column) {
       const int v = static_cast<int>(column / H_blocks);
       const Index unit = column % H_blocks * W;
@@ -491,7 +491,7 @@ template <typename T, typename C> void backward(const Call& call) {
     // d_x past the end of a sequence
     if (call.d_x.data && !call.add_to_d_x)
       for (Index t = 0; t < call.T; ++t)
-        for (Index i = schedule.active(t) + q; i < B; i += n)
+        for (Index i = schedule.active(t) + q; i < B; i += how.threads)
           for (Index k = 0; k < I; ++k) row_of<T>(call.d_x, t, schedule.order[i])[k] = T(0);
   });
   if (!granted) backward<T, C>(on_one_thread(call));

@@ -15,6 +15,7 @@
 #include "call.hpp"
 #include "pool.hpp"
 #include "tensors.hpp"
+#include "threads.hpp"
 
 using namespace nanobind::literals;
 
@@ -24,7 +25,6 @@ namespace tidegate {
   namespace isa {             \
   extern const Engine engine_float, engine_double; \
   double fma_peak(int threads, int repeats);       \
-  double handover_ns(int threads);                 \
   }
 TIDEGATE_DECLARE(generic)
 #ifdef TIDEGATE_X86
@@ -109,7 +109,7 @@ struct Layer {
     const Index H = of_c0.axes == 3 ? of_c0.shape[2] : 0;
     const Cell kind = static_cast<Cell>(cell);
     const Index G = gates(kind) * H;
-    read.fits = read.fits && (kind == Cell::lstm) != c0.is_none() && (weights == 5 || P == H);
+    read.fits = read.fits && (kind == Cell::lstm) != c0.is_none() && (weights == 5 ? P <= H : P == H);
     for (Index d = 0; d < directions; ++d) {
       Call& to = call[d] = {};
       to.cell = kind;
@@ -215,6 +215,7 @@ NB_MODULE(_cpu, m) {
   m.def("pooled_bytes", &pooled_bytes);
   m.def("release_pool", &release_pool);
   m.def("fma_peak", [](int threads, int repeats) {
+    threads = allowed(threads);
 #ifdef TIDEGATE_X86
     if (chosen.single == &avx512::engine_float) return avx512::fma_peak(threads, repeats);
     if (chosen.single == &avx2::engine_float) return avx2::fma_peak(threads, repeats);
@@ -222,7 +223,7 @@ NB_MODULE(_cpu, m) {
     return generic::fma_peak(threads, repeats);
   });
 
-  m.def("handover_ns", [](int threads) { return generic::handover_ns(allowed(threads)); });
+  m.def("handover_ns", [](int threads) { return handover_ns(allowed(threads)); });
 
   m.def("exchange_through", &exchange_through, "capsule"_a.none());
   m.def("vector_bytes", [] { return chosen.single->vector_bytes; });

@@ -17,14 +17,13 @@ namespace TIDEGATE_ISA {
 
 constexpr Index k_block = 1024;          // columns of a panel that stay in cache while the rows pass
 constexpr Index rows_block = 96;         // rows whose sums stay in cache while the panel passes
-constexpr Index second_cache = 1 << 20;  // bytes
 constexpr Index past_cache = 4 << 20;    // bytes; a larger result is not read again from cache
 
 template <typename T> TIDEGATE_INLINE T* row_of(const Rows& rows, Index t, Index b) {
   return static_cast<T*>(rows.data) + t * rows.step + b * rows.sequence;
 }
 
-// False, and nothing done, when OpenMP grants fewer threads than asked for.
+// False, and nothing done, when there are fewer threads than asked for.
 template <typename F> bool run_team(int threads, F body) {
 #ifdef _OPENMP
   if (threads > 1) {
@@ -36,7 +35,7 @@ template <typename F> bool run_team(int threads, F body) {
       if (omp_get_num_threads() == threads) {
         FlushDenormals guard;
         if (omp_get_thread_num()) seats.take(omp_get_thread_num());
-        body(omp_get_thread_num(), threads);
+        body(omp_get_thread_num());
       } else if (omp_get_thread_num() == 0) {
         granted = false;
       }
@@ -44,8 +43,9 @@ template <typename F> bool run_team(int threads, F body) {
     return granted;
   }
 #endif
+  if (threads > 1) return false;
   FlushDenormals guard;
-  body(0, 1);
+  body(0);
   return true;
 }
 
@@ -125,7 +125,7 @@ template <typename T, typename C> void forward(const Call& call) {
   const bool past = total * H * C::saved * static_cast<Index>(sizeof(T)) > past_cache;
   Barrier barrier;
 
-  const bool granted = run_team(how.threads, [&](int q, int) {
+  const bool granted = run_team(how.threads, [&](int q) {
     const int group = q / members, member = q % members;
     T* const w_ih = arena.at<T>(at_w_ih, group);
     T* const w_hh = arena.at<T>(at_w_hh, group);

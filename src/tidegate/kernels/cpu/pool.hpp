@@ -8,7 +8,7 @@
 
 namespace tidegate {
 
-void* take(std::size_t bytes);  // aligned to a page for large requests, to 64 bytes always
+void* take(std::size_t bytes);  // aligned to 64 bytes
 void give_back(void* block);
 std::size_t pooled_bytes();     // held, in use or not
 void release_pool();            // returns to the system what is not in use

@@ -3,8 +3,6 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
-#include <chrono>
-#include <thread>
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -12,6 +10,7 @@
 
 #include "pool.hpp"
 #include "simd.hpp"
+#include "threads.hpp"
 
 namespace tidegate {
 namespace TIDEGATE_ISA {
@@ -65,7 +64,7 @@ class Barrier {
       return;
     }
     for (int spins = 0; __atomic_load_n(&round_, __ATOMIC_ACQUIRE) == round; ++spins) {
-      if (spins > 10000) std::this_thread::sleep_for(std::chrono::microseconds(5));
+      if (spins > 10000) nap();
 #if defined(__SSE2__)
       _mm_pause();
 #endif
@@ -98,10 +97,10 @@ class Arena {
 #endif
     return at;
   }
-  // Copies stand pages apart: what a core fetches ahead ends with a page, and would take lines that another core writes.
-  void allocate(int copies = 1) {
+  // Copies stand a page or more apart: a core fetches ahead, and would take lines that another core writes.
+  void allocate(int copies) {
     copies_ = copies;
-    if (copies > 1) size_ = blocks(size_, 4096) * 4096;
+    if (copies > 1) size_ = blocks(size_ + 4096, 64) * 64;
     start_ = static_cast<char*>(take(static_cast<std::size_t>(size_ * copies)));
 #if defined(__SANITIZE_ADDRESS__)
     for (int copy = 0; copy < copies; ++copy)
@@ -135,7 +134,7 @@ struct Schedule {
 };
 
 inline Index longest(const Call& call) {
-  if (!call.lengths) return call.T;
+  if (!call.lengths) return call.B ? call.T : 0;
   Index most = 0;
   for (Index b = 0; b < call.B; ++b) most = larger(most, call.lengths[b]);
   return most;
@@ -189,11 +188,9 @@ struct Share {
 // `offset` is room for schedule.steps + 1 numbers, where there is more than one group.
 inline Share share_of_rows(const Schedule& schedule, Index B, int group, int groups, Index* offset) {
   if (groups == 1) return {0, 1, B, schedule.steps, schedule.offset};
-  Share share{group, groups, blocks(B - group, groups), 0, offset};
-  if (schedule.full) {
-    const Index first = B * group / groups;
-    share = {first, 1, B * (group + 1) / groups - first, 0, offset};
-  }
+  const Index first = B * group / groups;
+  Share share = schedule.full ? Share{first, 1, B * (group + 1) / groups - first, 0, offset}
+                              : Share{group, groups, blocks(B - group, groups), 0, offset};
   share.steps = schedule.length[share.first];
   offset[0] = 0;
   for (Index s = 0; s < share.steps; ++s)
@@ -215,14 +212,16 @@ struct Plan {
   int members() const { return threads / groups; }
 };
 
+constexpr Index second_cache = 1 << 20;   // bytes
+constexpr Index worth_sharing = 96 << 10;  // bytes of weights from which on one step is work enough for several threads
+
 inline Plan plan(const Call& call, Index gates, Index rows, Index element) {
-  const double work = 2.0 * double(rows) * double(gates * call.H) * double(call.I + call.H);
-  if (call.threads <= 1 || work < 2e6) return {1, 1};
-  const Index weights = gates * call.H * call.H * element;
+  const Index of_h = gates * call.H * call.H * element, all = of_h + gates * call.H * call.I * element;
   const int threads = call.threads;
-  if (call.B >= 8 * threads && weights <= Index(1) << 20) return {threads, threads};
-  if (call.B >= 8 * threads || weights >= 96 * 1024) return {threads, 1};
-  const int groups = static_cast<int>(smaller<Index>(threads, call.B));
+  if (threads <= 1 || double(rows) * double(all) < 1e6 * double(element)) return {1, 1};
+  const bool many = call.B >= 8 * threads;
+  if (many ? of_h > second_cache || all > 4 * second_cache : of_h >= worth_sharing) return {threads, 1};
+  const int groups = many ? threads : static_cast<int>(smaller<Index>(threads, call.B));
   return {groups, groups};
 }
 

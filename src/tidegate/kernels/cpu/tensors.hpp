@@ -131,7 +131,7 @@ class Reader {
   Rows rows(nb::handle tensor, Index T, Index B, Index N, Index skip) {
     if (tensor.is_none()) return {};
     const Seen seen = any(tensor);
-    fits = fits && seen.kind == kind && seen.has_shape({T, B, N}) && (seen.stride[2] == 1 || N == 1);
+    fits = fits && seen.kind == kind && seen.has_shape({T, B, N}) && (seen.stride[2] == 1 || N == 1 || seen.count() == 0);
     return {seen.at ? seen.at + skip * bytes() : nullptr, seen.stride[0], seen.stride[1]};
   }
   const Index* lengths(nb::handle tensor, Index T, Index B) {
