@@ -120,6 +120,17 @@ def test_gradients_are_the_same_bits_every_time(mode, sizes, set_threads):
         assert_same_bits(results(mode, sizes), first)
 
 
+@pytest.mark.parametrize("batch", [1, 2, 7])
+@pytest.mark.parametrize("mode", MODES)
+def test_gradients_of_few_sequences_are_the_same_whether_threads_share_the_work_or_not(mode, batch, set_threads):
+    sizes = (300, batch, 3, 160)  # more steps than a chunk has; whether sharing pays is seen as the call begins
+    set_threads(1)
+    expected = results(mode, sizes)
+    for threads in (2, 3):
+        set_threads(threads)
+        assert_same_bits(results(mode, sizes), expected)
+
+
 def test_many_python_threads_call_at_once(set_threads):
     cases = [(mode, sizes) for mode in MODES for sizes in SIZES]
     set_threads(2)

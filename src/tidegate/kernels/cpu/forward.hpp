@@ -23,27 +23,30 @@ template <typename T> TIDEGATE_INLINE T* row_of(const Rows& rows, Index t, Index
   return static_cast<T*>(rows.data) + t * rows.step + b * rows.sequence;
 }
 
-// False, and nothing done, when there are fewer threads than asked for.
-template <typename F> bool run_team(int threads, F body) {
+// False, and nothing done, when there are fewer threads than asked for, or they are too far apart to share the work.
+template <typename F> bool run_team(const Plan& how, F body) {
 #ifdef _OPENMP
-  if (threads > 1) {
-    bool granted = true;
+  if (how.threads > 1) {
+    bool done = true;
     Seats seats;
+    Meeting meeting;
     seats.take(0);
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(how.threads)
     {
-      if (omp_get_num_threads() == threads) {
+      const int q = omp_get_thread_num();
+      if (q) seats.take(q);
+      if (omp_get_num_threads() == how.threads &&
+          (!how.longest_meeting || meeting.is_short(q, how.threads, how.longest_meeting))) {
         FlushDenormals guard;
-        if (omp_get_thread_num()) seats.take(omp_get_thread_num());
-        body(omp_get_thread_num());
-      } else if (omp_get_thread_num() == 0) {
-        granted = false;
+        body(q);
+      } else if (q == 0) {
+        done = false;
       }
     }
-    return granted;
+    return done;
   }
 #endif
-  if (threads > 1) return false;
+  if (how.threads > 1) return false;
   FlushDenormals guard;
   body(0);
   return true;
@@ -125,7 +128,7 @@ template <typename T, typename C> void forward(const Call& call) {
   const bool past = total * H * C::saved * static_cast<Index>(sizeof(T)) > past_cache;
   Barrier barrier;
 
-  const bool granted = run_team(how.threads, [&](int q) {
+  const bool done = run_team(how, [&](int q) {
     const int group = q / members, member = q % members;
     T* const w_ih = arena.at<T>(at_w_ih, group);
     T* const w_hh = arena.at<T>(at_w_hh, group);
@@ -298,7 +301,7 @@ template <typename T, typename C> void forward(const Call& call) {
       }
     streams_done();
   });
-  if (!granted) forward<T, C>(on_one_thread(call));
+  if (!done) forward<T, C>(on_one_thread(call));
 }
 
 }  // namespace TIDEGATE_ISA

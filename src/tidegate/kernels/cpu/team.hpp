@@ -76,6 +76,26 @@ class Barrier {
   alignas(64) int round_ = 0;
 };
 
+// Whether members meet within `longest` nanoseconds where nothing holds them up. All are told the same.
+class Meeting {
+ public:
+  bool is_short(int q, int n, double longest) {
+    constexpr int tries = 8;
+    barrier_.wait(n);
+    for (int i = 0; i < tries; ++i) {
+      const double start = q ? 0 : now_ns();
+      barrier_.wait(n);
+      if (!q) shortest_ = smaller(shortest_, now_ns() - start);
+    }
+    barrier_.wait(n);
+    return shortest_ <= longest;
+  }
+
+ private:
+  Barrier barrier_;
+  double shortest_ = 1e9;
+};
+
 // Carves one pooled block into aligned arrays, in one copy or several. Measure first, then take.
 class Arena {
  public:
@@ -209,6 +229,7 @@ inline Range share_of(Index n, int q, int threads) { return {n * q / threads, n 
 // a thousand multiply-adds. The threads of one group share its units and meet after every step.
 struct Plan {
   int threads, groups;
+  double longest_meeting = 0;  // nanoseconds beyond which sharing does not pay; 0: it always does
   int members() const { return threads / groups; }
 };
 
@@ -220,7 +241,12 @@ inline Plan plan(const Call& call, Index gates, Index rows, Index element) {
   const int threads = call.threads;
   if (threads <= 1 || double(rows) * double(all) < 1e6 * double(element)) return {1, 1};
   const bool many = call.B >= 8 * threads;
-  if (many ? of_h > second_cache || all > 4 * second_cache : of_h >= worth_sharing) return {threads, 1};
+  if (many && (of_h > second_cache || all > 4 * second_cache)) return {threads, 1};
+  if (!many && of_h >= worth_sharing) {
+    // One thread reads about 100 bytes of weights a nanosecond, and to share a step costs about five meetings.
+    const double step = 0.01 * double(of_h) * double(1 + call.B) / 2;
+    return {threads, 1, step * (1 - 1.0 / threads) / 5};
+  }
   const int groups = many ? threads : static_cast<int>(smaller<Index>(threads, call.B));
   return {groups, groups};
 }

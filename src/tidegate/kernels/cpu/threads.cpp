@@ -10,6 +10,10 @@
 
 namespace tidegate {
 
+double now_ns() {
+  return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 void nap() { std::this_thread::sleep_for(std::chrono::microseconds(5)); }
 
 // Half the time there and back.
@@ -25,18 +29,18 @@ double handover_ns(int threads) {
 #ifdef _OPENMP
       const int q = omp_get_thread_num(), me = q == 0 ? 0 : q == far ? 1 : -1;
       if (me >= 0 && omp_get_num_threads() == threads) {
-        std::chrono::steady_clock::time_point start;
+        double start = 0;
         for (int n = 0; n < warm + counted; ++n) {
-          if (n == warm) start = std::chrono::steady_clock::now();
+          if (n == warm) start = now_ns();
           while (__atomic_load_n(turn, __ATOMIC_ACQUIRE) != 2 * n + me) {
           }
           __atomic_store_n(turn, 2 * n + me + 1, __ATOMIC_RELEASE);
         }
-        if (me == 0) taken = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        if (me == 0) taken = now_ns() - start;
       }
 #endif
     }
-    most = std::max(most, taken / (2 * counted) * 1e9);
+    most = std::max(most, taken / (2 * counted));
   }
   return most;
 }

@@ -4,6 +4,7 @@
 namespace tidegate {
 
 void nap();                        // a few microseconds without a core
+double now_ns();
 double handover_ns(int threads);   // until what the first thread writes is seen by the one furthest from it
 
 }  // namespace tidegate
