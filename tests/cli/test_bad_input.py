@@ -76,6 +76,8 @@ BAD_DATA = {
         "60 images .* 3 labels",
     ),
     "NaN": (saved(X=HOLE, y=Y), "nan in X .*sequence 3, step 1, channel 0"),
+    "NaN as a label": (saved(X=X, y=np.where(Y, np.nan, 0.0)), "y with NaN"),
+    "a different number for each label": (saved(X=X, y=np.arange(20) / 7), "y of kind continuous"),
     "infinity": (saved(X=X + np.inf, y=Y), "inf in X"),
     "zero-length sequences": (saved(X=X, y=Y, lengths=np.zeros(20, int)), "length of 0"),
     "lengths beyond the data": (saved(X=X, y=Y, lengths=np.full(20, 4)), "length of 4"),

@@ -128,6 +128,26 @@ def test_a_wrong_input_is_a_python_error(cell, wrong):
         layer(call["x"], (h, torch.zeros(1, 2, 5)) if cell == "LSTM" else h, lengths=call.get("lengths"))
 
 
+NO_TENSORS = {
+    "a list as input": ([[[0.0]]],),
+    "text as lengths": (torch.zeros(4, 2, 3), None, "abc"),
+    "a huge length": (torch.zeros(4, 2, 3), None, [2**63, 1]),
+    "a number as state": (torch.zeros(4, 2, 3), 3),
+    "half a state": (torch.zeros(4, 2, 3), (torch.zeros(1, 2, 5), None)),
+    "a sequence packed twice": (
+        nn.utils.rnn.PackedSequence(torch.zeros(3, 3), torch.tensor([2, 1]), *[torch.zeros(2).long()] * 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", list(NO_TENSORS))
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_what_is_no_tensor_is_refused_in_a_sentence(cell, wrong):
+    x, state, lengths, *_ = *NO_TENSORS[wrong], None, None
+    with pytest.raises(ShapeError):
+        getattr(tidegate, cell)(3, 5)(x, state, lengths=lengths)
+
+
 def operator_call(cell, D=1, T=4, B=2, dtype=torch.float32, hidden=5):
     """Arguments of the operator `tidegate::layer` for 3 features and weights of 5 units."""
     G = {"RNN_TANH": 5, "LSTM": 20, "GRU": 15}[cell]
@@ -152,6 +172,7 @@ WRONG_OPERATOR_CALLS = {
         "LSTM",
         False,
     ),
+    "an input of two dimensions": (torch.zeros(4, 3), *operator_call("GRU")[1:]),
     "too great a length": (*operator_call("GRU")[:4], torch.tensor([5, 1]), *operator_call("GRU")[5:]),
 }
 
@@ -210,6 +231,7 @@ CHANGED = {
     "all in double": lambda layer, x, h: layer.double(),
     "a small weight": lambda layer, x, h: replace(layer.weight_hh_l0, 1, 1),
     "a freed weight": lambda layer, x, h: layer.weight_hh_l0.untyped_storage().resize_(0),
+    "an input of another rank": lambda layer, x, h: setattr(x, "data", torch.zeros(1, 1)),
     "a freed view": lambda layer, x, h: h.untyped_storage().resize_(0),
     "a long input": lambda layer, x, h: replace(x, 5000, 2, 3),
     "a wide input": lambda layer, x, h: replace(x, 4, 200, 3),
@@ -229,6 +251,16 @@ def test_what_changes_before_backward_is_a_python_error(cell, changed, output_to
     CHANGED[changed](layer, x, h)
     with pytest.raises((RuntimeError, ValueError)):
         output.sum().backward()
+
+
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
+def test_a_storage_that_was_made_smaller_is_a_python_error(cell):
+    layer, x = getattr(tidegate, cell)(30, 50), torch.zeros(20, 8, 30)
+    output, _ = layer(x)
+    x.untyped_storage().resize_(4)
+    for call in (lambda: output.sum().backward(), lambda: layer(x)):
+        with pytest.raises(ShapeError, match="made smaller"):
+            call()
 
 
 def test_an_unpack_hook_may_change_the_layout():

@@ -31,7 +31,7 @@ def fit(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped, if it has begun.")] = False,
 ) -> None:
     """Train a model and write a run folder with its scores, its history and a report."""
     given = {

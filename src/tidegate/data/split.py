@@ -24,7 +24,8 @@ def hold_out(sequences: Sequences, share: float, seed: int) -> tuple[Sequences, 
     if labels is not None:
         counts = np.unique(labels, return_counts=True)[1]
         held = round(share * len(sequences))
-        if counts.min() < 2 or min(held, len(sequences) - held) < len(counts):
+        few = counts.min() < 2 or min(held, len(sequences) - held) < len(counts)
+        if few or (labels.dtype.kind == "f" and not np.isfinite(labels).all()):  # the classifier refuses the latter
             labels = None
     rest, held = train_test_split(
         np.arange(len(sequences)), test_size=round(share * len(sequences)), random_state=seed, stratify=labels

@@ -52,7 +52,8 @@ def weight_of(module: nn.RNNBase, name: str) -> Tensor:
     """A weight by name: the parameter, or what a hook, a parametrization or the user has put in its place."""
     parameters = module._parameters  # torch.nn's own look-up comes here too, ten times slower
     weight = parameters[name] if name in parameters else getattr(module, name)
-    assert weight is not None
+    if weight is None:
+        raise ShapeError(got=f"a layer whose {name} is None", wanted="a weight", do="give the layer one")
     return weight
 
 

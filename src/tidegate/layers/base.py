@@ -53,6 +53,8 @@ class RecurrentLayer(nn.RNNBase):
         """
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx, lengths)
+        if not isinstance(input, Tensor):
+            raise ShapeError(got=f"an input of {type(input)}", wanted="a tensor or a PackedSequence", do="convert it")
         if input.dim() not in (2, 3):
             raise ShapeError(
                 got=f"input of {input.dim()} dimensions",
@@ -87,10 +89,16 @@ class RecurrentLayer(nn.RNNBase):
                 wanted="2 dimensions, steps and features",
                 do="pack a tensor [T, B, I]",
             )
+        order, back = packed.sorted_indices, packed.unsorted_indices
+        if order is not None and (back is None or not torch.equal(order[back].cpu(), torch.arange(len(back)))):
+            raise ShapeError(
+                got="a PackedSequence whose sorted_indices do not undo its unsorted_indices",
+                wanted="each sequence once",
+                do="pack with torch.nn.utils.rnn.pack_padded_sequence",
+            )
         x, steps = pad_packed_sequence(packed)
         output, final = self._run(x, self._state_of(hx, x, batched=True), steps)
         # The caller's order is restored, so that equal lengths keep the places that the caller gave them.
-        order = packed.sorted_indices
         if order is not None:
             output, steps = output.index_select(1, order), steps[order.cpu()]
         data = pack_padded_sequence(output, steps).data
@@ -122,10 +130,12 @@ class RecurrentLayer(nn.RNNBase):
             h0 = x.new_zeros(layers, x.shape[1], width)
             return (h0, x.new_zeros(layers, x.shape[1], self.hidden_size)) if self.mode == "LSTM" else (h0,)
         sizes = [width, self.hidden_size] if self.mode == "LSTM" else [width]
-        given = tuple(hx) if self.mode == "LSTM" else (hx,)
-        if len(given) != len(sizes):
+        given = tuple(hx) if self.mode == "LSTM" and isinstance(hx, (tuple, list, Tensor)) else (hx,)
+        if len(given) != len(sizes) or not all(isinstance(state, Tensor) for state in given):
             raise ShapeError(
-                got=f"a state of {len(given)} tensors", wanted="the tuple (h0, c0)", do="pass both, or leave hx out"
+                got=f"a state of {', '.join(type(state).__name__ for state in given)}",
+                wanted="the tuple (h0, c0) of tensors" if self.mode == "LSTM" else "the tensor h0",
+                do="pass it, or leave hx out",
             )
         for name, state, size in zip(("h0", "c0"), given, sizes, strict=False):
             expected = (layers, x.shape[1], size) if batched else (layers, size)
@@ -151,7 +161,14 @@ class RecurrentLayer(nn.RNNBase):
 
 def check_lengths(lengths: Tensor | list[int], T: int, B: int) -> Tensor | None:
     """Return lengths as an int64 tensor on the CPU, checked against a batch of B sequences of T steps."""
-    lengths = torch.as_tensor(lengths).cpu()
+    try:
+        lengths = torch.as_tensor(lengths).cpu()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ShapeError(
+            got=f"lengths that are no tensor: {error}",
+            wanted=f"{B} whole numbers, one a sequence",
+            do="pass the number of real steps of each sequence",
+        ) from None
     if B == 0 and lengths.shape == (0,):
         return None
     if lengths.shape != (B,) or lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:

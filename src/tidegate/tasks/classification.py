@@ -75,18 +75,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             )
         if labels.dtype == object:
             labels = labels.astype(str)
-        if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-            raise DataError(got="y with NaN or infinity", wanted="a label for every sequence", do="leave those out")
-        if type_of_target(labels) not in ("binary", "multiclass"):
-            raise DataError(
-                got=f"y of kind {type_of_target(labels)}",
-                wanted="labels",
-                do="round or name them, or fit a regressor",
-            )
+        check_labels(labels)
         return sequences.with_targets(labels)
 
     def _learn_targets(self, data: Sequences) -> None:
         assert data.y is not None
+        check_labels(data.y)
         self.classes_ = np.unique(data.y)
         if len(self.classes_) < 2:
             raise DataError(
@@ -153,3 +147,15 @@ class Classification(Learner):
 
     def update(self, metrics: MetricCollection, output: Tensor, batch: Batch) -> None:
         metrics.update(output.argmax(dim=1), batch.y)
+
+
+def check_labels(labels: np.ndarray) -> None:
+    """Raise DataError for what cannot be told apart as classes."""
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise DataError(got="y with NaN or infinity", wanted="a label for every sequence", do="leave those out")
+    if type_of_target(labels) not in ("binary", "multiclass"):
+        raise DataError(
+            got=f"y of kind {type_of_target(labels)}",
+            wanted="labels",
+            do="round or name them, or fit a regressor",
+        )

@@ -110,6 +110,7 @@ struct Layer {
     const Cell kind = static_cast<Cell>(cell);
     const Index G = gates(kind) * H;
     read.fits = read.fits && (kind == Cell::lstm) != c0.is_none() && (weights == 5 ? P <= H : P == H);
+    read.thorough = T * B * G * (I + P) >= Index(1) << 16;
     for (Index d = 0; d < directions; ++d) {
       Call& to = call[d] = {};
       to.cell = kind;

@@ -163,6 +163,16 @@ def cell_state(h0: Tensor, c0: Tensor | None) -> Tensor:
     return h0 if c0 is None else c0
 
 
+def check_dimensions(x: Tensor, h0: Tensor, c0: Tensor | None) -> None:
+    """Refuse what cannot even be measured."""
+    if x.dim() != 3 or h0.dim() != 3 or cell_state(h0, c0).dim() != 3:
+        raise ShapeError(
+            got=f"x of shape {tuple(x.shape)} and a state of shape {tuple(h0.shape)}",
+            wanted="(T, B, I) and (D, B, H)",
+            do="give them three dimensions, and leave them so until backward has run",
+        )
+
+
 def check_fit(
     cell: int,
     x: Tensor,
@@ -181,6 +191,7 @@ def check_fit(
     The layer has checked input and state of its own call. Weights may have been replaced, and before backward anything
     may, by `.data =` or by an unpack hook; and the operator may be called by anyone.
     """
+    check_dimensions(x, h0, c0)
     many = 5 if len(weights) % 5 == 0 else 4
     D, (T, B, I), P, H = len(weights) // many, x.shape, h0.shape[-1], cell_state(h0, c0).shape[-1]
     G = _cpu.gates(cell) * H
@@ -206,9 +217,9 @@ def check_fit(
                 wanted=f"{shape}, {x.dtype}, torch.strided on cpu, as the other tensors have it",
                 do="give weights and states the sizes and dtype of the layer, and leave them so until backward has run",
             )
-        if tensor.numel() and not tensor._is_zerotensor() and not tensor.untyped_storage().nbytes():
+        if not tensor._is_zerotensor() and tensor.untyped_storage().nbytes() < bytes_reached(tensor):
             raise ShapeError(
-                got=f"{what} of shape {tuple(tensor.shape)}, whose memory was freed",
+                got=f"{what} of shape {tuple(tensor.shape)}, whose memory was freed or made smaller",
                 wanted="its numbers",
                 do="leave its storage alone until backward has run",
             )
@@ -229,6 +240,18 @@ def check_fit(
             wanted=f"{least} of torch.uint8, as forward saved them",
             do="correct the unpack hook of torch.autograd.graph.saved_tensors_hooks",
         )
+
+
+def bytes_reached(tensor: Tensor) -> int:
+    """How much of its storage the tensor needs.
+
+    >>> bytes_reached(torch.zeros(4, 3)[1:, 1])
+    44
+    """
+    if not tensor.numel():
+        return 0
+    last = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return int((tensor.storage_offset() + last + 1) * tensor.element_size())
 
 
 def unreadable() -> ShapeError:
@@ -300,6 +323,7 @@ def backward(
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
     """The gradients of x, h0, c0 and the weights, each none where it is not needed."""
+    check_dimensions(x, h0, c0)
     d_x = result(x.dtype, *x.shape) if needed[0] else None
     d_h0, d_c0, *d_weights = (
         torch.empty_like(t, memory_format=torch.contiguous_format) if t is not None and need else None

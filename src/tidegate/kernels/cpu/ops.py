@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tidegate.errors import ConfigError, ShapeError
 from tidegate.kernels.cpu import layer as kernels
 
 Weights = Sequence["Tensor | None"]
@@ -25,17 +26,25 @@ def layer(
     x: Tensor, h0: Tensor, c0: Tensor | None, weights: Weights, lengths: Tensor | None, mode: str, save: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The output, hn, cn (empty but for an LSTM) and what backward needs (empty unless `save`)."""
+    cell = cell_of(mode)
+    kernels.check_dimensions(x, h0, c0)
     T, B, _ = x.shape
     saved = kernels.buffer(mode, kernels.cell_state(h0, c0), T * B) if save else None
     if saved is not None and lengths is not None:
         saved.zero_()  # the kernels leave the room of padding as it was, and an operator gives the same bits each time
-    out, hn, cn = kernels.forward(kernels.CELLS[mode], x, h0, c0, list(weights), lengths, saved, pooled=save)
+    out, hn, cn = kernels.forward(cell, x, h0, c0, list(weights), lengths, saved, pooled=save)
     return (
         out,
         hn,
         x.new_empty(0) if cn is None else cn,
         x.new_empty(0, dtype=torch.uint8) if saved is None else saved,
     )
+
+
+def cell_of(mode: str) -> int:
+    if mode not in kernels.CELLS:
+        raise ConfigError(got=f"mode {mode!r}", wanted=f"one of {', '.join(kernels.CELLS)}", do="correct the mode")
+    return kernels.CELLS[mode]
 
 
 def layer_shapes(
@@ -67,7 +76,13 @@ def layer_backward(
     needed: Sequence[bool],
 ) -> list[Tensor]:
     """The gradients that are needed, of x, h0, c0 and the weights in this order."""
-    cell = kernels.CELLS[mode]
+    if len(needed) != 3 + len(weights):
+        raise ShapeError(
+            got=f"{len(needed)} answers in `needed`",
+            wanted=f"{3 + len(weights)}, for x, h0, c0 and each weight",
+            do="correct the call",
+        )
+    cell = cell_of(mode)
     grads = kernels.backward(cell, x, h0, c0, list(weights), lengths, out, saved, d_out, d_hn, d_cn, needed)
     return [grad for grad in grads if grad is not None]
 

@@ -28,6 +28,8 @@ inline const Exchange* exchange = nullptr;
 
 enum class Kind { other, float32, float64, int64, byte };
 
+inline Index bytes_of(Kind kind) { return kind == Kind::byte ? 1 : kind == Kind::float32 ? 4 : 8; }
+
 // A tensor of at most three axes with its numbers in memory as they are.
 struct Seen {
   char* at;
@@ -90,6 +92,18 @@ inline bool see_by_attributes(nb::handle tensor, Seen& seen) {
   return true;
 }
 
+// Whether all numbers of the tensor lie in its storage, which may have been made smaller since.
+inline bool is_within_storage(nb::handle tensor, const Seen& seen) {
+  if (seen.count() == 0) return true;
+  Index last = 0;
+  for (int axis = 0; axis < seen.axes; ++axis) last += (seen.shape[axis] - 1) * seen.stride[axis];
+  const nb::object storage = tensor.attr("untyped_storage")();
+  const auto start = nb::cast<std::uintptr_t>(storage.attr("data_ptr")());
+  const auto end = start + nb::cast<std::size_t>(storage.attr("nbytes")());
+  const auto at = reinterpret_cast<std::uintptr_t>(seen.at);
+  return at >= start && at + static_cast<std::size_t>((last + 1) * bytes_of(seen.kind)) <= end;
+}
+
 // Whether the tensor's memory was freed: where a view would begin is then its offset alone.
 inline bool is_freed(nb::handle tensor, const Seen& seen) {
   if (reinterpret_cast<std::uintptr_t>(seen.at) >> 32 || seen.count() == 0) return false;
@@ -115,11 +129,12 @@ inline bool see(nb::handle tensor, Seen& seen) {
 class Reader {
  public:
   bool fits = true;
+  bool thorough = false;  // looks at storages too, which takes half a microsecond a tensor
   Kind kind = Kind::other;  // of all floating tensors
 
   Seen any(nb::handle tensor) {
     Seen seen{};
-    if (!see(tensor, seen)) fits = false;
+    if (!see(tensor, seen) || (thorough && !is_within_storage(tensor, seen))) fits = false;
     return seen;
   }
   // Null for None.
