@@ -300,7 +300,7 @@ def birthplaces(found: Found) -> str:
                 f"cores, {row['threads']} threads, torch {row['torch']}"
             )
             places.setdefault(place, {})[mode] = None
-    lines = [f"- {place}: {', '.join(sorted(modes))}" for place, modes in sorted(places.items())]
+    lines = [f"- {place}: {'; '.join(sorted(modes))}" for place, modes in sorted(places.items())]
     peaks = [row["peak_gflops"] for race in found.races.values() for row in race.values() if row.get("peak_gflops")]
     peak = f"; multiply-add peak {statistics.median(peaks):.0f} GFLOP/s" if peaks else ""
     return "\n".join([f"Measured{peak}", "", *lines])

@@ -50,7 +50,7 @@ def test_only_the_last_run_of_a_race_counts():
 
 def test_every_place_of_birth_is_told_with_what_came_from_it():
     text = page([row("tidegate", 2.0), row("tidegate", 3.0, "infer", commit="5d6e7f8"), row("tidegate", 1.0, "step")])
-    assert "commit 1a2b3c4, 2 cores, 2 threads, torch 2.13.0: step, train\n" in text
+    assert "commit 1a2b3c4, 2 cores, 2 threads, torch 2.13.0: step; train\n" in text
     assert "commit 5d6e7f8, 2 cores, 2 threads, torch 2.13.0: infer\n" in text
 
 
