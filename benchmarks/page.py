@@ -277,17 +277,8 @@ def goals(found: Found) -> str:
         add(title, must, aim, value, ours.get("epochs") or ours.get("steps", 0), length)
     imports = [median(race["tidegate"]) / 1e3 for _, _, race in found.of("import")]
     most = max(imports, default=None)
-    add(
-        "`import tidegate` and a first layer, beyond `import torch`",
-        0.15,
-        None,
-        most,
-        1,
-        1,
-        "",
-        "{:.3f} s",
-        at_most=True,
-    )
+    what = "`import tidegate` and a first layer, beyond `import torch`"
+    add(what, 0.15, None, most, 1, 1, "", "{:.3f} s", at_most=True)
     return "\n".join(lines)
 
 

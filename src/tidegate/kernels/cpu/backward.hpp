@@ -129,7 +129,7 @@ template <typename T, typename C> void backward(const Call& call) {
   const T* const saved = static_cast<const T*>(call.saved);
   Barrier barrier;
 
-  const bool done = run_team(how, [&](int q) {
+  const bool ran = run_team(how, [&](int q) {
     const int group = q / members, member = q % members;
     Place* const place = arena.at<Place>(at_place, group);
     T* const w_hh = arena.at<T>(at_w_hh, group);
@@ -494,7 +494,7 @@ template <typename T, typename C> void backward(const Call& call) {
         for (Index i = schedule.active(t) + q; i < B; i += how.threads)
           for (Index k = 0; k < I; ++k) row_of<T>(call.d_x, t, schedule.order[i])[k] = T(0);
   });
-  if (!done) backward<T, C>(on_one_thread(call));
+  if (!ran) backward<T, C>(on_one_thread(call));
 }
 
 }  // namespace TIDEGATE_ISA

@@ -129,7 +129,7 @@ struct Layer {
     const Seen of_saved = read.any(saved);
     const Index width = engine().vector_bytes / read.bytes();
     const Index size = of_saved.count() / directions;
-    const Index least = real_steps() * ((H + width - 1) / width) * saved_vectors(kind) * engine().vector_bytes;
+    const Index least = real_rows(call[0]) * ((H + width - 1) / width) * saved_vectors(kind) * engine().vector_bytes;
     read.fits = read.fits && of_saved.kind == Kind::byte && of_saved.axes == 1 && of_saved.is_dense() && size >= least;
     for (Index d = 0; d < directions; ++d) call[d].saved = of_saved.at ? of_saved.at + d * size : nullptr;
   }
@@ -142,13 +142,6 @@ struct Layer {
   // What a tensor [T, B, D*P] has for direction d.
   Rows output(nb::handle tensor, Index d) {
     return read.rows(tensor, call[0].T, call[0].B, directions * call[0].P, d * call[0].P);
-  }
-  Index real_steps() const {
-    const Call& one = call[0];
-    if (!one.lengths) return one.T * one.B;
-    Index sum = 0;
-    for (Index b = 0; b < one.B; ++b) sum += one.lengths[b];
-    return sum;
   }
   const Engine& engine() const { return read.kind == Kind::float64 ? *chosen.precise : *chosen.single; }
 
@@ -190,7 +183,7 @@ bool run_backward(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb
     call.d_w_ih = read.dense(gradient(0), {G, I}), call.d_w_hh = read.dense(gradient(1), {G, P});
     call.d_b_ih = read.dense(gradient(2), {G}), call.d_b_hh = read.dense(gradient(3), {G});
     call.d_w_hr = layer.weights == 5 ? read.dense(gradient(4), {P, H}) : nullptr;
-    read.fits = read.fits && (call.saved || !saved_vectors(call.cell) || layer.real_steps() == 0);
+    read.fits = read.fits && (call.saved || !saved_vectors(call.cell) || real_rows(call) == 0);
   }
   return layer.run(&Engine::backward);
 }

@@ -128,7 +128,7 @@ template <typename T, typename C> void forward(const Call& call) {
   const bool past = total * H * C::saved * static_cast<Index>(sizeof(T)) > past_cache;
   Barrier barrier;
 
-  const bool done = run_team(how, [&](int q) {
+  const bool ran = run_team(how, [&](int q) {
     const int group = q / members, member = q % members;
     T* const w_ih = arena.at<T>(at_w_ih, group);
     T* const w_hh = arena.at<T>(at_w_hh, group);
@@ -301,7 +301,7 @@ template <typename T, typename C> void forward(const Call& call) {
       }
     streams_done();
   });
-  if (!done) forward<T, C>(on_one_thread(call));
+  if (!ran) forward<T, C>(on_one_thread(call));
 }
 
 }  // namespace TIDEGATE_ISA

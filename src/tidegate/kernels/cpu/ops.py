@@ -52,7 +52,7 @@ def layer_shapes(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     T, B, _ = x.shape
     D, _, H = h0.shape
-    size = kernels.saved_bytes(kernels.CELLS[mode], kernels.cell_state(h0, c0), T * B) if save else 0
+    size = kernels.saved_bytes(cell_of(mode), kernels.cell_state(h0, c0), T * B) if save else 0
     return (
         x.new_empty(T, B, D * H),
         h0.new_empty(D, B, H),

@@ -160,14 +160,6 @@ inline Index longest(const Call& call) {
   return most;
 }
 
-// Rows of all steps together.
-inline Index real_rows(const Call& call) {
-  if (!call.lengths) return call.T * call.B;
-  Index sum = 0;
-  for (Index b = 0; b < call.B; ++b) sum += call.lengths[b];
-  return sum;
-}
-
 // `count` is room for T + 2 numbers.
 inline void fill_schedule(const Call& call, Schedule& schedule, Index* count) {
   const Index B = call.B, T = call.T;
