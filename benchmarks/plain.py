@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tidegate.data import read_dataset
+from tidegate.preparation import read_dataset
 
 
 class LastStep(nn.Module):

@@ -3,7 +3,7 @@
 import sys
 
 import tidegate as tg
-from tidegate.data import read_dataset
+from tidegate.preparation import read_dataset
 
 
 def main(data: str = "mnist", epochs: int = 10, hidden_size: int = 128) -> float:

@@ -10,7 +10,7 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "tidegate"
 
 ORDER = [
-    "errors", "files", "cells", "kernels", "layers", "data", "training", "bundle",
+    "errors", "files", "cells", "kernels", "layers", "data", "preparation", "training", "bundle",
     "tasks", "probes", "compare", "report", "cli", "__main__",
 ]  # fmt: skip
 

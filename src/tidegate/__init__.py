@@ -5,12 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tidegate.errors import TidegateError
+from tidegate.errors import TidegateError, missing_extra
 
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import use_backend
     from tidegate.layers import GRU, LSTM, RNN
     from tidegate.layers.accelerate import accelerate, explain
+    from tidegate.preparation import read_dataset
     from tidegate.tasks import SequenceClassifier, SequenceRegressor
     from tidegate.tasks.load import load
 
@@ -26,6 +27,7 @@ __all__ = [
     "accelerate",
     "explain",
     "load",
+    "read_dataset",
     "use_backend",
 ]
 
@@ -39,6 +41,7 @@ _ROOM_OF = {
     "accelerate": "tidegate.layers.accelerate",
     "explain": "tidegate.layers.accelerate",
     "load": "tidegate.tasks",
+    "read_dataset": "tidegate.preparation",
     "use_backend": "tidegate.kernels.dispatch",
 }
 
@@ -46,7 +49,10 @@ _ROOM_OF = {
 def __getattr__(name: str) -> Any:
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'tidegate' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_ROOM_OF[name]), name)
+    try:
+        value = globals()[name] = getattr(import_module(_ROOM_OF[name]), name)
+    except ModuleNotFoundError as error:
+        raise missing_extra(error) from error
     return value
 
 

@@ -17,6 +17,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from tidegate.errors import BundleError
+from tidegate.files import reason, remedy, write_through
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -27,28 +28,42 @@ def write_bundle(folder: Path, config: dict[str, Any], tensors: dict[str, Tensor
 
     Raises BundleError where the folder holds anything else, or cannot be written.
     """
-    if folder.exists() and not is_bundle(folder) and (not folder.is_dir() or any(folder.iterdir())):
-        raise BundleError(
-            got=f"{folder}, which exists and is no saved model", wanted="a new or an empty folder", do="choose another"
-        )
     weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     content = {"format": FORMAT, **config, "weights_sha256": hashlib.sha256(weights).hexdigest()}
     content["config_sha256"] = _digest(content)
     try:
+        if folder.exists() and not is_bundle(folder) and (not folder.is_dir() or any(folder.iterdir())):
+            raise BundleError(
+                got=f"{folder}, which exists and is no saved model",
+                wanted="a new or an empty folder",
+                do="choose another",
+            )
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as scratch:
             new, old = Path(scratch) / "new", Path(scratch) / "old"
             new.mkdir()
-            (new / CONFIG).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            (new / WEIGHTS).write_bytes(weights)
-            if folder.exists():
-                folder.rename(old)
-            new.rename(folder)
+            write_through(new / CONFIG, (json.dumps(content, indent=2) + "\n").encode())
+            write_through(new / WEIGHTS, weights)
+            _put(new, folder, old)
     except OSError as error:
         raise BundleError(
-            got=f"{folder}, which cannot be written ({error.strerror})", wanted="a folder with the right to write",
-            do="choose another",
-        ) from None  # fmt: skip
+            got=f"{folder}, which cannot be written ({reason(error)})",
+            wanted="a folder with the right to write",
+            do=remedy(error),
+        ) from None
+
+
+def _put(new: Path, folder: Path, old: Path) -> None:
+    """Put the new folder in the place of the one that is there, which comes back where that fails."""
+    replaced = folder.exists()
+    if replaced:
+        folder.rename(old)
+    try:
+        new.rename(folder)
+    except BaseException:
+        if replaced:
+            old.rename(folder)
+        raise
 
 
 def read_bundle(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -35,7 +35,7 @@ class BackendError(TidegateError, RuntimeError):
     """A backend asked for by name cannot run this call."""
 
 
-class DataError(TidegateError, ValueError):
+class DataError(TidegateError, ValueError, TypeError):
     """A file or an array cannot be used as data."""
 
 
@@ -57,3 +57,18 @@ class TrainingError(TidegateError, ArithmeticError):
 
 class MissingExtraError(TidegateError, ImportError):
     """A package of an optional extra is not installed."""
+
+
+class DataWarning(UserWarning):
+    """Data is usable, but something in it was guessed, or is not as in training."""
+
+
+def missing_extra(error: ModuleNotFoundError) -> Exception:
+    """A missing package of the tasks as a sentence; any other missing module is our own defect."""
+    if error.name is None or error.name.split(".")[0] == "tidegate":
+        return error
+    return MissingExtraError(
+        got=f"no package {error.name!r}",
+        wanted="the tasks and the command line installed",
+        do='run: pip install "tidegate[tasks]"',
+    )

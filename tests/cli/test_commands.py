@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.data.test_idx import write_folder
 from tidegate.cli import run
-from tidegate.data import read_dataset
+from tidegate.preparation import read_dataset
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_fit_writes_a_run_folder(digits):
 
 
 def test_regression_scores_what_it_was_trained_on(curve):
-    assert set(json.loads((curve / "metrics.json").read_text())["train"]) == {"mse", "mae"}
+    assert set(json.loads((curve / "metrics.json").read_text())["train"]) == {"mse", "mae", "r2", "n", "targets"}
 
 
 def test_evaluate_gives_the_same_score_again(digits, capsys):

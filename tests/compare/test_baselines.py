@@ -5,7 +5,8 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from tidegate.compare.baselines import FEATURES, baselines_of, flattened
-from tidegate.data import Dataset, as_sequences, as_targets, read_dataset
+from tidegate.data import Dataset, as_sequences, as_targets
+from tidegate.preparation import read_dataset
 
 
 def test_the_most_frequent_class_is_scikit_learns_dummy():
@@ -22,7 +23,7 @@ def test_a_linear_model_solves_what_is_linear():
 
 def steps(lists):
     x = as_sequences([np.array(one, dtype=float)[:, None] for one in lists])
-    return x.with_targets(as_targets([2 * np.array(one, dtype=float) + 1 for one in lists], x))
+    return x.with_targets(as_targets([2 * np.array(one, dtype=float) + 1 for one in lists], x), per_step=True)
 
 
 def test_the_baselines_of_steps():

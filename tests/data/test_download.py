@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from tests.data.test_idx import idx_bytes
-from tidegate.data import mnist, read_dataset
+from tidegate.data import mnist
 from tidegate.data.download import fetch
 from tidegate.errors import DataError
+from tidegate.preparation import read_dataset
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tests.paths import REAL_DATA, needs
-from tidegate.data import read_dataset
 from tidegate.data.idx import read_idx
 from tidegate.errors import DataError
+from tidegate.preparation import read_dataset
 
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 

@@ -15,9 +15,9 @@ def test_a_list_is_the_padded_array_with_its_lengths(lengths):
     for row, array in zip(padded, arrays, strict=True):
         row[: len(array)] = array
     from_list, from_array = as_sequences(arrays), as_sequences(padded, lengths=np.array(lengths))
-    assert np.array_equal(from_list.x, from_array.x)
+    assert np.array_equal(from_list.values, from_array.values)
     assert np.array_equal(from_list.lengths, from_array.lengths)
-    assert np.isfinite(from_array.x).all()
+    assert np.isfinite(from_array.values).all()
 
 
 def test_pixels_of_8_bits_are_scaled():
@@ -35,9 +35,8 @@ def test_a_tensor_is_taken_as_an_array():
         (np.zeros((0, 3, 1)), None, "at least one sequence"),
         (np.zeros((2, 0, 1)), None, "at least one sequence, step"),
         (np.array([[["a"]]]), None, "numbers"),
-        (np.array([[[np.nan]]]), None, "nan in X at sequence 0, step 0, channel 0"),
         (np.array([[[0.0], [np.inf]]]), None, "inf in X at sequence 0, step 1"),
-        (np.array([[[1e300]]]), None, "inf in X.*within float32"),
+        (np.array([[[1e300]]]), None, "1e.300 in X.*within float32"),
         ([np.zeros((2, 1)), np.zeros((0, 1))], None, r"X\[1\] with no steps"),
         ([np.zeros((2, 1)), np.zeros((2, 2))], None, r"X\[1\] with 2 channels"),
         ([np.zeros(2)], None, r"X\[0\] of shape \(2,\)"),
@@ -59,7 +58,7 @@ def test_what_cannot_be_sequences_is_refused_in_a_sentence(X, lengths, says):
     "y", [np.ones((2, 3)), np.ones((2, 3, 1)), [np.ones(3), np.ones(3)], [np.ones((3, 1)), np.ones((3, 1))]]
 )
 def test_targets_come_in_four_forms(y):
-    assert as_targets(y, as_sequences(np.zeros((2, 3, 4)))).shape == (2, 3, 1)
+    assert as_targets(y, as_sequences(np.zeros((2, 3, 4)))).shape == (6, 1)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +67,7 @@ def test_targets_come_in_four_forms(y):
         (np.ones((2, 4)), "not as long"),
         ([np.ones(3), np.ones(2)], "not as long"),
         (np.ones((3, 3)), "3 targets for 2|lengths"),
-        (np.full((2, 3), np.nan), "nan in y"),
+        (np.full((2, 3), np.nan), "NaN in y"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(y, says):

@@ -7,8 +7,8 @@ from sklearn.exceptions import NotFittedError as SklearnNotFitted
 from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from tidegate.data import read_dataset
 from tidegate.errors import ConfigError, DataError, NotFittedError
+from tidegate.preparation import read_dataset
 from tidegate.tasks import SequenceClassifier, SequenceRegressor
 
 SMALL = {"hidden_size": 8, "steps": 60, "learning_rate": 2e-2}

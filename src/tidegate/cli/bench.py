@@ -7,28 +7,45 @@ from typing import Annotated, Any
 
 import typer
 
+from tidegate.cli import complete
+
 HEAD = f"{'case':<13}{'cell':<6}{'mode':<7}{'torch.nn':>10}{'tidegate':>10}   median ms"
 
 
 def bench(
     cases: Annotated[
-        str, typer.Option(help="Of curve, mnist-row, mnist-pixel, charlm, stream and big, separated by commas.")
+        str,
+        typer.Option(
+            help="Of curve, mnist-row, mnist-pixel, charlm, stream and big, separated by commas.",
+            autocompletion=complete.case_list,
+        ),
     ] = "curve,mnist-row,stream",
-    cells: Annotated[str, typer.Option(help="Which, separated by commas.")] = "rnn,lstm,gru",
+    cells: Annotated[
+        str, typer.Option(help="Which, separated by commas.", autocompletion=complete.cell_list)
+    ] = "rnn,lstm,gru",
     seconds: Annotated[float, typer.Option(help="To measure for, in all.")] = 20.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Time our layers beside torch.nn's on this machine, after checking that both are right."""
+    """Time our layers beside torch.nn's on this machine, after checking that both are right.
+
+    Ctrl-C ends it with what is measured by then.
+    """
     from tidegate.probes import machine
     from tidegate.probes.race import beside_torch
 
     found: list[dict[str, Any]] = []
-    for row in beside_torch(_names(cases), _names(cells), seconds=seconds):
-        if not as_json:
-            typer.echo(_line(row) if found else f"{HEAD}\n{_line(row)}")
-        found.append(row)
-    if as_json:
+    stopped = None
+    try:
+        for row in beside_torch(_names(cases), _names(cells), seconds=seconds):
+            if not as_json:
+                typer.echo(_line(row) if found else f"{HEAD}\n{_line(row)}")
+            found.append(row)
+    except KeyboardInterrupt as interrupt:
+        stopped = interrupt
+    if as_json and (found or not stopped):
         typer.echo(json.dumps({"machine": machine(), "rows": found}))
+    if stopped:
+        raise stopped
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -5,24 +5,41 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from tidegate.cli import complete
+from tidegate.cli.interrupt import resumable
+from tidegate.cli.options import table_options
 
+
+@table_options
 def compare(
     task: Annotated[
-        str | None, typer.Argument(help="classification or regression; with none, the probes run alone")
+        str | None,
+        typer.Argument(
+            help="classification or regression; with none, the probes run alone", autocompletion=complete.tasks
+        ),
     ] = None,
-    data: Annotated[str | None, typer.Argument(help="as for fit: a built-in name or a path")] = None,
-    cells: Annotated[str, typer.Option(help="Which, separated by commas.")] = "rnn,lstm,gru",
+    data: Annotated[
+        str | None,
+        typer.Argument(help="as for fit: a built-in name or a path", autocompletion=complete.datasets),
+    ] = None,
+    cells: Annotated[
+        str, typer.Option(help="Which, separated by commas.", autocompletion=complete.cell_list)
+    ] = "rnn,lstm,gru",
     seeds: Annotated[int, typer.Option(help="Trainings that a score is the mean of.")] = 3,
     first_seed: Annotated[int, typer.Option(help="The first of the seeds.")] = 0,
-    budget: Annotated[str, typer.Option(help="quick, normal or thorough.")] = "normal",
+    budget: Annotated[str, typer.Option(help="quick, normal or thorough.", autocompletion=complete.budgets)] = "normal",
     jobs: Annotated[int | None, typer.Option(help="Trainings at once.  [default: one a core]")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder.  [default: runs/compare-DATA]")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the comparison stopped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    missing: Annotated[
+        str, typer.Option(help="Missing values: refuse, interpolate, or mask (the mean, and where).")
+    ] = "refuse",
+    reading: Any = None,
 ) -> None:
     """Measure RNN, LSTM and GRU beside each other: on your data, or by the probes alone."""
     from tidegate.cli.progress import progress
@@ -30,24 +47,21 @@ def compare(
     from tidegate.report.comparison import markdown, write_comparison
 
     folder = out or Path("runs") / f"compare-{Path(data).stem if data else 'probes'}"
-    try:
-        with progress("comparing", "parts") as tell:
-            comparison = run(
-                task,
-                data,
-                folder=folder,
-                cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
-                seeds=seeds,
-                first_seed=first_seed,
-                budget=budget,
-                jobs=jobs if jobs is not None else os.cpu_count(),
-                resume=resume,
-                tell=tell,
-            )
-    except KeyboardInterrupt:
-        if (folder / "compare.json").exists():
-            typer.echo(f"stopped; the same command with --resume goes on from {folder}", err=True)
-        raise
+    with resumable(folder, "compare.json"), progress("comparing", "parts") as tell:
+        comparison = run(
+            task,
+            data,
+            folder=folder,
+            reading=reading,
+            missing=missing,
+            cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
+            seeds=seeds,
+            first_seed=first_seed,
+            budget=budget,
+            jobs=jobs if jobs is not None else os.cpu_count(),
+            resume=resume,
+            tell=tell,
+        )
     page = write_comparison(comparison, folder)
     if as_json:
         typer.echo(json.dumps(comparison))

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from tidegate.cli.complete import datasets
+from tidegate.cli.options import say, table_options
 
+
+@table_options
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder or saved model")],
-    data: Annotated[str | None, typer.Argument(help="Other data than the run's own test set")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    data: Annotated[
+        str | None,
+        typer.Argument(help="Other data than the run's test set, or its new place", autocompletion=datasets),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document on standard output.  [default: lines]")
+    ] = False,
+    reading: Any = None,
 ) -> None:
     """Score a trained model."""
     from tidegate.tasks.run import evaluate as evaluate_run
 
-    scores = evaluate_run(run, data)
+    scores = evaluate_run(run, data, reading, say)
     if as_json:
         typer.echo(json.dumps(scores))
-    else:
-        for name, value in scores["test"].items():
-            typer.echo(f"test {name}: {value:.6g}")
+        return
+    for part, metrics in scores.items():
+        for name, value in metrics.items():
+            if isinstance(value, (int, float)):
+                typer.echo(f"{part} {name}: {value:.6g}")
+        for label, found in metrics.get("classes", {}).items():
+            typer.echo(
+                f"  {label}: precision {found['precision']:.3f}, recall {found['recall']:.3f}, f1 {found['f1']:.3f} "
+                f"(n {found['n']:,})"
+            )

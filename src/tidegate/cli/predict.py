@@ -5,21 +5,37 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from tidegate.cli.complete import datasets
+from tidegate.cli.options import say, table_options
 
+
+@table_options
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder or saved model")],
-    input: Annotated[str, typer.Argument(help=".npz, .npy, .csv, .parquet, an image or a folder of images")],
-    out: Annotated[Path | None, typer.Option(help="CSV file to write, instead of standard output.")] = None,
+    input: Annotated[
+        str,
+        typer.Argument(
+            help="A table, .npz, .npy, .ts, an image, or a folder of tables or images", autocompletion=datasets
+        ),
+    ],
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="The probability of every class.  [default: of the label]")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="CSV file to write.  [default: standard output]")] = None,
+    reading: Any = None,
 ) -> None:
-    """Predict for every sequence of a file, as CSV."""
+    """Predict for every sequence of a source, as CSV with its ids and times.
+
+    Columns are those of the training data; they need not be named again.
+    """
     from tidegate.files import write_whole
     from tidegate.tasks.run import predict as predict_run
 
-    header, rows = predict_run(run, input)
+    header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

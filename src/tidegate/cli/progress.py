@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 @contextmanager
@@ -30,3 +31,18 @@ class _Lines:
         if done == total or done * 10 // total > self.told:
             self.told = done * 10 // total
             print(f"{done}/{total} {self.unit}  {what}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+LARGE = 50_000_000
+"""Bytes of a file from which reading it shows progress."""
+
+
+@contextmanager
+def reading_progress(source: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Give a function to be told the bytes of a table that are read, and all of them; none for what is read at once."""
+    path = Path(source)
+    if not path.is_file() or path.stat().st_size < LARGE:
+        yield None
+        return
+    with progress("reading", "MB") as tell:
+        yield lambda done, total: tell(done // 10**6, max(1, total // 10**6), path.name)

@@ -18,7 +18,9 @@ ROWS = 10_000
 
 def baselines_of(task: str, dataset: Dataset) -> dict[str, Contestant]:
     """Each baseline of a task, scored on the test part."""
-    return _of_labels(dataset) if task == "classification" else _of_steps(dataset)
+    if task == "classification":
+        return _of_labels(dataset)
+    return _of_steps(dataset) if dataset.train.per_step else _of_sequences(dataset)
 
 
 def _of_labels(dataset: Dataset) -> dict[str, Contestant]:
@@ -33,11 +35,11 @@ def _of_labels(dataset: Dataset) -> dict[str, Contestant]:
     classes, counts = np.unique(train.y, return_counts=True)
     rows = np.random.default_rng(0).permutation(len(train))[:ROWS]
     linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, C=0.1))
-    T = max(train.x.shape[1], test.x.shape[1])
+    T = max(train.longest, test.longest)
     with warnings.catch_warnings():
         # A linear model that has not converged is still a baseline.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        linear.fit(flattened(train, T)[rows], train.y[rows])
+        linear.fit(flattened(train[rows], T), train.y[rows])
     said = {
         "most frequent class": np.full(len(test), classes[counts.argmax()]),
         "linear model": linear.predict(flattened(test, T)),
@@ -54,25 +56,44 @@ def _of_steps(dataset: Dataset) -> dict[str, Contestant]:
 
     train, test = dataset.train, dataset.test
     assert test is not None and train.y is not None and test.y is not None
-    real = [np.arange(part.x.shape[1]) < part.lengths[:, None] for part in (train, test)]
-    mean = train.y[real[0]].mean(axis=0, dtype=np.float64)
-    first = np.broadcast_to(train.y[:, :1].mean(axis=0), test.y[:, :1].shape)
-    before = np.concatenate([first, test.y[:, :-1]], axis=1)
-    linear = LinearRegression().fit(train.x[real[0]], train.y[real[0]])
+    before = np.concatenate([test.y[:1], test.y[:-1]])
+    before[test.starts] = train.y[train.starts].mean(axis=0)
+    linear = LinearRegression().fit(train.values, train.y)
     said: dict[str, Any] = {
-        "mean": np.broadcast_to(mean, test.y.shape),
+        "mean": np.broadcast_to(train.y.mean(axis=0), test.y.shape),
         REPEAT: before,
-        "linear model": linear.predict(test.x.reshape(-1, test.x.shape[2])).reshape(test.y.shape),
+        "linear model": linear.predict(test.values),
     }
-    errors = {name: np.square(values - test.y).mean(axis=2) for name, values in said.items()}
+    errors = {name: np.square(values - test.y).mean(axis=1) for name, values in said.items()}
     return {
-        name: Contestant(name, [(error * real[1]).sum(axis=1) / test.lengths], "mse") for name, error in errors.items()
+        name: Contestant(name, [np.add.reduceat(error, test.starts) / test.lengths], "mse")
+        for name, error in errors.items()
     }
+
+
+def _of_sequences(dataset: Dataset) -> dict[str, Contestant]:
+    """The mean target, and a linear model (ridge regression) on all steps side by side."""
+    from sklearn.linear_model import Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    train, test = dataset.train, dataset.test
+    assert test is not None and train.y is not None and test.y is not None
+    rows = np.random.default_rng(0).permutation(len(train))[:ROWS]
+    T = max(train.longest, test.longest)
+    linear = make_pipeline(StandardScaler(), Ridge()).fit(flattened(train[rows], T), train.y[rows])
+    said = {
+        "mean": np.broadcast_to(train.y.mean(axis=0), test.y.shape),
+        "linear model": linear.predict(flattened(test, T)).reshape(test.y.shape),
+    }
+    return {name: Contestant(name, [np.square(y - test.y).mean(axis=1)], "mse") for name, y in said.items()}
 
 
 def flattened(sequences: Sequences, T: int) -> np.ndarray:
     """All steps side by side, T of them, thinned to FEATURES numbers [N, features]."""
-    x = np.zeros((len(sequences), T, sequences.x.shape[2]), dtype=np.float32)
-    x[:, : sequences.x.shape[1]] = sequences.x
-    most = max(1, FEATURES // x.shape[2])
-    return x[:, :: -(-T // most)].reshape(len(x), -1)
+    every = -(-T // max(1, FEATURES // sequences.n_channels))
+    x = np.zeros((len(sequences), -(-T // every), sequences.n_channels), dtype=np.float32)
+    for row, start, length in zip(x, sequences.starts, sequences.lengths, strict=True):
+        steps = sequences.values[start : start + length : every]
+        row[: len(steps)] = steps
+    return x.reshape(len(x), -1)

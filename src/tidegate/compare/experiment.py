@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from tidegate.compare.table import ROWS, Measured, judged
 from tidegate.compare.units import Remembering, Training, gates_of, half_life, residual
 from tidegate.compare.verdict import Contestant, decide, interval
 from tidegate.compare.work import Work
-from tidegate.data import BUILT_IN, Dataset, read_dataset, with_test
+from tidegate.data import BUILT_IN, Dataset
 from tidegate.errors import ConfigError, DataError, RunError
 from tidegate.layers import INITIALIZATIONS, layer_of
+from tidegate.preparation import Preparation, Reading, read_source, refuse_incomplete, with_test
 from tidegate.probes import cost, gradient_flow, machine, speed
 from tidegate.tasks.run import check_free, start_folder, task_of, write_json
 
@@ -71,6 +72,8 @@ def compare(
     data: str | None = None,
     *,
     folder: str | Path,
+    reading: Reading | None = None,
+    missing: str = "refuse",
     cells: Sequence[str] = CELLS,
     seeds: int = 3,
     first_seed: int = 0,
@@ -86,8 +89,10 @@ def compare(
 
     Args:
         task: classification or regression; with none, the probes run alone.
-        data: a built-in name or a path; see `tidegate.data.read_dataset`.
+        data: a built-in name or a path; see `tidegate.read_dataset`.
         folder: where to; it must not exist, except with `resume`. Every finished unit of work is kept in it.
+        reading: what is said of a table.
+        missing: what to do with missing values: refuse, interpolate or mask.
         cells: of rnn, lstm, gru.
         seeds: trainings that a score is the mean of.
         first_seed: the first of them.
@@ -107,7 +112,10 @@ def compare(
     question = Question(task, data, tuple(cells), seeds, budget, first_seed)
     dataset = None
     if task is not None and data is not None:
-        dataset = with_test(read_dataset(data, task == "regression"))
+        found = read_source(data, task, reading).dataset
+        if missing == "refuse":
+            refuse_incomplete(found.train)
+        dataset = _complete(with_test(found), missing)
         if dataset.test is None:
             raise DataError(
                 got=f"{data} with {len(dataset.train)} sequences", wanted="at least 10", do="bring more data"
@@ -117,6 +125,13 @@ def compare(
     comparison = experiment.comparison()
     write_json(folder / COMPARISON, comparison)
     return comparison
+
+
+def _complete(dataset: Dataset, missing: str) -> Dataset:
+    """The data as columns of numbers without gaps, as every cell and every baseline is given it."""
+    preparation = Preparation.fit(dataset.train, missing=missing, standardize=False)
+    test = None if dataset.test is None else preparation.encode(dataset.test)
+    return replace(dataset, train=preparation.encode(dataset.train), test=test)
 
 
 def _begin(question: Question, dataset: Dataset | None, folder: Path, resume: bool) -> None:
@@ -232,7 +247,7 @@ class Experiment:
         H = self.budget.hidden_size
         sizes = {"equal hidden size": dict.fromkeys(self.cells, H)}
         if self.dataset is not None:
-            I = self.dataset.train.x.shape[2]
+            I = self.dataset.train.n_channels
             target = parameters_of("lstm", I, H)
             sizes["equal parameters"] = {
                 cell: min(range(1, 4 * H + 1), key=lambda h: abs(parameters_of(cell, I, h) - target))
@@ -416,7 +431,7 @@ class Experiment:
 
     def _layer(self, cell: str) -> torch.nn.RNNBase:
         """The layer that costs and times are of."""
-        I = PROBED["input_size"] if self.dataset is None else self.dataset.train.x.shape[2]
+        I = PROBED["input_size"] if self.dataset is None else self.dataset.train.n_channels
         H = PROBED["hidden_size"] if self.dataset is None else self.budget.hidden_size
         return layer_of(cell)(I, H)
 
@@ -424,7 +439,7 @@ class Experiment:
         """How fast each cell trains and streams: alone on the machine, after all else, the cells in turns."""
         seq_len, batch_size = PROBED["seq_len"], PROBED["batch_size"]
         if self.dataset is not None:
-            seq_len = self.dataset.train.x.shape[1]
+            seq_len = self.dataset.train.longest
             batch_size = min(self.budget.batch_size, len(self.dataset.train))
         medians: dict[str, dict[str, list[float]]] = {cell: {"training": [], "streaming": []} for cell in self.cells}
         for seed in self.seeds:
@@ -521,8 +536,8 @@ class Experiment:
             "sizes": sizes,
             "train": len(self.dataset.train),
             "test": len(self.dataset.test),
-            "steps_of_a_sequence": self.dataset.train.x.shape[1],
-            "channels": self.dataset.train.x.shape[2],
+            "steps_of_a_sequence": self.dataset.train.longest,
+            "channels": self.dataset.train.n_channels,
         }
 
     def _verdict_of_probes(self, horizons: dict[str, Any]) -> dict[str, Any]:

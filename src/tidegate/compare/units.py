@@ -67,7 +67,7 @@ class Training:
             train = train[np.sort(order[: max(10, round(self.share * len(train)))])]
         with one_thread():
             try:
-                model._train(train)
+                model._train(*model._set_up(model._labeled(train)))
             except TrainingError as error:
                 return {"failed": str(error)}
             metric = model._learner().monitor
@@ -79,11 +79,11 @@ class Training:
             }
             if self.purpose != "search":
                 assert dataset.test is not None
-                result["train"] = model.metrics(train)[metric]
-                result["test"] = model.metrics(dataset.test)[metric]
+                result["train"] = model.metrics(model._labeled(train))[metric]
+                result["test"] = model.metrics(model._labeled(dataset.test))[metric]
             if self.purpose == "score":
                 assert dataset.test is not None
-                result["errors"] = [round(float(error), 9) for error in model.errors(dataset.test)]
+                result["errors"] = [round(float(error), 9) for error in model.errors(model._labeled(dataset.test))]
             if self.look_inside:
                 result["inside"] = look_inside(model, dataset)
         return result
@@ -130,8 +130,8 @@ def look_inside(model: SequenceEstimator, dataset: Dataset) -> dict[str, Any]:
     """Gradients against lag before and after training, gate traces of a real sequence, and whether they explain it."""
     assert dataset.test is not None
     network, fresh = model.network_, model.untrained()
-    steps = int(dataset.test.lengths[0])
-    x = network.scaled(torch.from_numpy(dataset.test.x[0, :steps]))
+    preparation = model.preparation_
+    x = preparation.scaler(torch.from_numpy(preparation.encode(dataset.test[:1]).values))
     traces = trace_gates(network.rnn, x)
     flows = {
         "untrained": gradient_flow(fresh.rnn, x, MOST_LAGS),

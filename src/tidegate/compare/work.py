@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +39,15 @@ class Work:
                 self.tell(unit.key)
         # A worker is handed a few megabytes once, through joblib's memory maps, not with every unit.
         calls = (delayed(run)(unit, self.dataset) for unit in missing.values())
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), ExitStack() as stack:
             # An idle one, after five minutes; loky starts another when there is work.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-            for key, result in Parallel(n_jobs=self.jobs, return_as="generator_unordered")(calls):
+            # Of what is left undone where the work is stopped.
+            warnings.filterwarnings("ignore", message=".* tasks (which were|have been)")
+            with _deaf_to_ctrl_c():
+                parallel = Parallel(n_jobs=self.jobs, return_as="generator_unordered")
+                running = stack.enter_context(closing(parallel(calls)))
+            for key, result in running:
                 self.keep(key, result)
                 self.tell(key)
         results = [self.kept(unit.key) for unit in units]
@@ -63,6 +70,27 @@ class Work:
     def keep(self, key: str, result: dict[str, Any]) -> None:
         """Keep a result, whole or not at all."""
         write_json(self.folder / f"{key}.json", result)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Start workers that Ctrl-C leaves alone: a terminal sends it to all, and this process ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Processes of multiprocessing's and loky's own, which lift the block where they start in between.
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()
+    with suppress(ImportError):
+        from joblib.externals.loky.backend import resource_tracker as lokys
+
+        lokys.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run(unit: Unit, dataset: Dataset | None) -> tuple[str, dict[str, Any]]:

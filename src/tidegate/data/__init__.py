@@ -1,17 +1,15 @@
-"""Files to batches: one file a format or built-in dataset."""
+"""Files to named columns and arrays: one file a format or built-in dataset."""
 
-from tidegate.data.read import BUILT_IN, read_dataset, read_sequences
-from tidegate.data.sequences import Dataset, Sequences, as_sequences, as_targets
-from tidegate.data.split import hold_out, with_test
+from tidegate.data.read import BUILT_IN, TableFolder, open_source
+from tidegate.data.sequences import Dataset, Sequences, as_sequences, as_targets, batches_by_length
 
 __all__ = [
     "BUILT_IN",
     "Dataset",
     "Sequences",
+    "TableFolder",
     "as_sequences",
     "as_targets",
-    "hold_out",
-    "read_dataset",
-    "read_sequences",
-    "with_test",
+    "batches_by_length",
+    "open_source",
 ]

@@ -14,7 +14,7 @@ def adding(length: int = 100, n: int = 2000, n_test: int = 500) -> Dataset:
     since a regression has a target for every step.
 
     >>> dataset = adding(length=6, n=2, n_test=1)
-    >>> x, y = dataset.train.x[0], dataset.train.y[0, -1, 0]
+    >>> x, y = dataset.train.x[0], dataset.train.y[5, 0]
     >>> bool(abs((x[:, 0] * x[:, 1]).sum() - y) < 1e-6)
     True
     """
@@ -29,4 +29,4 @@ def _draw(noise: np.random.Generator, n: int, length: int) -> Sequences:
     marks[rows, noise.integers(0, half, size=n)] = 1
     marks[rows, noise.integers(half, length, size=n)] = 1
     sequences = as_sequences(np.stack([numbers, marks], axis=2))
-    return sequences.with_targets(as_targets(np.cumsum(numbers * marks, axis=1), sequences))
+    return sequences.with_targets(as_targets(np.cumsum(numbers * marks, axis=1), sequences), per_step=True)

@@ -12,7 +12,7 @@ def curve() -> Dataset:
 
     >>> dataset = curve()
     >>> dataset.train.x.shape, dataset.train.y.shape
-    ((1, 1000, 1), (1, 1000, 1))
+    ((1, 1000, 1), (1000, 1))
     """
     return Dataset("curve", train=_sampled(-3, 3), test=_sampled(-3, 3.1))
 
@@ -20,4 +20,4 @@ def curve() -> Dataset:
 def _sampled(start: float, stop: float) -> Sequences:
     x = np.linspace(start, stop, 1000)[None, :, None]
     sequences = as_sequences(x)
-    return sequences.with_targets(as_targets(np.sin(3 * x) + x, sequences))
+    return sequences.with_targets(as_targets(np.sin(3 * x) + x, sequences), per_step=True)

@@ -71,13 +71,17 @@ def read_idx_folder(folder: Path, name: str | None = None) -> Dataset:
             do="check the path",
         )
     test = _part(found, "test")
-    if test is not None and test.x.shape[1:] != train.x.shape[1:]:
+    if test is not None and _size(test) != _size(train):
         raise DataError(
-            got=f"{folder} with test images of {test.x.shape[1:]} and training images of {train.x.shape[1:]} pixels",
+            got=f"{folder} with test images of {_size(test)} and training images of {_size(train)} pixels",
             wanted="one size",
             do="check the files",
         )
     return Dataset(name or folder.name, train, test, image=True)
+
+
+def _size(images: Sequences) -> tuple[int, int]:
+    return images.longest, images.n_channels
 
 
 def _part(found: dict[tuple[str, str], Path], part: str) -> Sequences | None:

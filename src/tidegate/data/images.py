@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from tidegate.data.sequences import Dataset, as_sequences
+from tidegate.data.labels import labels_from_text
+from tidegate.data.sequences import Dataset, Sequences, as_sequences
 from tidegate.errors import DataError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".webp")
@@ -14,11 +16,22 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".pgm", ".w
 
 def read_image(path: Path) -> Dataset:
     """Read one image, or every image of a folder in order of name."""
+    paths = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS) if path.is_dir() else [path]
+    ids = np.array([p.name for p in paths])
+    return Dataset(path.stem, replace(_read(paths, path), ids=ids), image=True)
+
+
+def read_image_folders(path: Path) -> Dataset:
+    """Read the images of a folder's folders, whose names are the labels."""
+    paths = sorted(p for p in path.rglob("*") if p.suffix.lower() in ENDINGS)
+    labels = labels_from_text(np.array([p.parent.name for p in paths]))
+    ids = np.array([str(p.relative_to(path)) for p in paths])
+    return Dataset(path.stem, replace(_read(paths, path), y=labels, ids=ids), image=True)
+
+
+def _read(paths: list[Path], source: Path) -> Sequences:
     from PIL import Image, UnidentifiedImageError
 
-    paths = sorted(p for p in path.iterdir() if p.suffix.lower() in ENDINGS) if path.is_dir() else [path]
-    if not paths:
-        raise DataError(got=f"the folder {path} without images", wanted="PNG or other images", do="check the path")
     rows = []
     for file in paths:
         try:
@@ -30,4 +43,4 @@ def read_image(path: Path) -> Dataset:
             raise DataError(
                 got=f"{file} that cannot be read as an image ({error})", wanted="a PNG or other image", do="check it"
             ) from None
-    return Dataset(path.stem, as_sequences(rows, what=str(path)), image=True)
+    return as_sequences(rows, what=str(source))

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tidegate.data.sequences import Dataset, Sequences, as_sequences, as_targets
+from tidegate.data.labels import as_labels
+from tidegate.data.sequences import Dataset, Sequences, as_sequences, as_targets, numbers
 from tidegate.errors import DataError
 
 
 def read_npz(path: Path) -> Dataset:
     """Read X [n, time, channels], y and, for unequal lengths, `lengths`; X_test and its kin are the test set.
 
-    y is one label a sequence, or a target for every step [n, time] or [n, time, outputs].
+    y is one label or target a sequence [n], several targets [n, outputs], or a target for every step [n, time] or
+    [n, time, outputs]. `channels` [channels] names the channels, `ids` [n] the sequences.
     """
     arrays = _load(path)
     if "X" not in arrays:
@@ -42,6 +45,7 @@ def _part(arrays: dict[str, np.ndarray], suffix: str, path: Path) -> Sequences:
     if X.ndim == 2 and y is None:
         X = X[None]
     sequences = as_sequences(X, arrays.get("lengths" + suffix), what=f"X{suffix} in {path}")
+    sequences = _named(sequences, arrays, suffix, path)
     if y is None:
         return sequences
     if y.ndim == 0 or len(y) != len(sequences):
@@ -50,7 +54,22 @@ def _part(arrays: dict[str, np.ndarray], suffix: str, path: Path) -> Sequences:
             wanted="as many of each",
             do="check how the file was saved",
         )
-    return sequences.with_targets(y if y.ndim == 1 else as_targets(y, sequences, what=f"y{suffix} in {path}"))
+    if y.ndim == 1:
+        return sequences.with_targets(as_labels(y, f"y{suffix} in {path}"))
+    if y.ndim == 2 and y.shape[1] != X.shape[1]:
+        return sequences.with_targets(numbers(y, f"y{suffix} in {path}").astype(np.float64))
+    return sequences.with_targets(as_targets(y, sequences, what=f"y{suffix} in {path}"), per_step=True)
+
+
+def _named(sequences: Sequences, arrays: dict[str, np.ndarray], suffix: str, path: Path) -> Sequences:
+    """The sequences with the names that the file has for its channels and for them."""
+    channels, ids = arrays.get("channels"), arrays.get("ids" + suffix)
+    for name, given, wanted in (("channels", channels, sequences.n_channels), ("ids" + suffix, ids, len(sequences))):
+        if given is not None and given.shape != (wanted,):
+            raise DataError(
+                got=f"{name} of shape {given.shape} in {path}", wanted=f"({wanted},)", do="check how the file was saved"
+            )
+    return replace(sequences, channels=None if channels is None else tuple(map(str, channels)), ids=ids)
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:

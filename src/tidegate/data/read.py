@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.data import adding, curve, digits, idx, images, mnist, npz, recall, table, ts
@@ -20,56 +21,73 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {
 """The datasets that have a name."""
 
 
-def read_dataset(source: str, per_step: bool = False) -> Dataset:
-    """Return a built-in dataset, or what a path holds, with its targets.
+@dataclass(frozen=True)
+class TableFolder:
+    """A folder whose tables are a sequence each; the folders between are their labels."""
+
+    path: Path
+    files: tuple[Path, ...]
+
+    def name_of(self, file: Path) -> str:
+        """A file's name in the folder, without its ending."""
+        inside = file.relative_to(self.path)
+        return str(inside.with_name(inside.name.split(".")[0]))
+
+
+def open_source(source: str, table_format: table.TableFormat | None = None) -> Dataset | table.Table | TableFolder:
+    """Return what a source holds: sequences, or a table, or a folder of tables whose meaning is not told yet.
 
     Args:
-        source: a name of BUILT_IN, a folder of IDX files, an `.npz`, `.csv`, `.parquet` or `.ts`.
-        per_step: whether y is a target for every step, or else one label a sequence.
+        source: a name of BUILT_IN, or a path.
+        table_format: how a text table is written, as far as a person has said.
 
-    Raises:
-        DataError: there is no such source, it cannot be read, or it has no targets.
+    Raises DataError where there is no such source, or it cannot be read.
     """
-    dataset = read_sequences(source, per_step)
-    for part in (dataset.train, dataset.test):
-        if part is not None and part.y is None:
-            raise DataError(got=f"{source} without y", wanted="a target to learn", do="add y, or choose another file")
-        if part is not None and part.y is not None and (part.y.ndim == 3) != per_step:
-            asked, has = "a target for every step", "one label a sequence"
-            if not per_step:
-                asked, has = has, asked
-            raise DataError(got=f"{source} with {has}", wanted=asked, do="choose another task or another y")
-    return dataset
-
-
-def read_sequences(source: str, per_step: bool = False) -> Dataset:
-    """Return what `read_dataset` does, with or without targets; images too."""
     if source in BUILT_IN:
         return BUILT_IN[source]()
-    path = Path(source)
+    path = Path(source).expanduser()
     try:
         if path.is_dir():
-            has_images = any(p.suffix.lower() in images.ENDINGS for p in path.iterdir())
-            return images.read_image(path) if has_images else idx.read_idx_folder(path)
+            return _open_folder(path)
         if not path.exists():
             raise _no_such(source)
         if path.stat().st_size == 0:
             raise DataError(got=f"{source}, an empty file", wanted="data", do="check how it was made")
-        return _read_file(path, per_step)
+        return _open_file(path, table_format or table.TableFormat())
     except OSError as error:
         raise DataError(
             got=f"{source} that cannot be opened ({error.strerror})", wanted="a readable file", do="check its rights"
         ) from None
 
 
-def _read_file(path: Path, per_step: bool) -> Dataset:
+def _open_folder(path: Path) -> Dataset | TableFolder:
+    found = [file for file in path.iterdir() if not file.name.startswith(".")]
+    if any(file.suffix.lower() in images.ENDINGS for file in found):
+        return images.read_image(path)
+    if any(idx.NAME.match(file.name) for file in found):
+        return idx.read_idx_folder(path)
+    files = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.is_file() and table.is_table(file) and not any(part.startswith(".") for part in file.parts)
+    ]
+    if files:
+        return TableFolder(path, tuple(files))
+    if any(file.suffix.lower() in images.ENDINGS for file in path.rglob("*")):
+        return images.read_image_folders(path)
+    raise DataError(
+        got=f"the folder {path} without tables, images or IDX files",
+        wanted="a table a sequence (CSV and the like), in folders named by label; images; or IDX files as MNIST's",
+        do="check the path",
+    )
+
+
+def _open_file(path: Path, table_format: table.TableFormat) -> Dataset | table.Table:
     ending = path.suffix.lower()
     if ending == ".npz":
         return npz.read_npz(path)
     if ending == ".npy":
         return npz.read_npy(path)
-    if ending in (".csv", ".parquet"):
-        return table.read_table(path, per_step)
     if ending == ".ts":
         return ts.read_ts(path)
     if ending in images.ENDINGS:
@@ -78,9 +96,11 @@ def _read_file(path: Path, per_step: bool) -> Dataset:
         raise DataError(
             got=f"{path}, one IDX file", wanted="the folder with its images and labels", do=f"pass {path.parent}"
         )
+    if table.is_table(path):
+        return table.open_table(path, table_format)
     raise DataError(
         got=f"{path}, a file of an unknown kind",
-        wanted=".npz, .npy, .csv, .parquet, .ts, an image, or a folder of IDX files",
+        wanted=f"a table ({', '.join(table.ENDINGS)}), .npz, .npy, .ts, an image, or a folder of these",
         do="convert it to one of these",
     )
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from tidegate.data.labels import labels_from_text
 from tidegate.data.sequences import Dataset, Sequences, as_sequences
 from tidegate.errors import DataError
+
+MISSING = ("?", "", "NaN", "nan")
 
 
 def read_ts(path: Path) -> Dataset:
     """Read a `.ts` file; of NAME_TRAIN.ts, the NAME_TEST.ts beside it is the test set.
 
-    Channels and unequal lengths are read as they are. Raises DataError with the line of what cannot be read,
-    missing values among it.
+    Channels and unequal lengths are read as they are, `?` as missing. Raises DataError with the line of what cannot be
+    read.
     """
     train = _read(path)
     test_path = path.with_name(path.name.replace("_TRAIN", "_TEST"))
     test = _read(test_path) if test_path != path and test_path.exists() else None
-    if test is not None and test.x.shape[2] != train.x.shape[2]:
+    if test is not None and test.n_channels != train.n_channels:
         raise DataError(
-            got=f"{test_path} with {test.x.shape[2]} channels",
-            wanted=f"{train.x.shape[2]} as in {path.name}",
+            got=f"{test_path} with {test.n_channels} channels",
+            wanted=f"{train.n_channels} as in {path.name}",
             do="check that the two belong together",
         )
     return Dataset(path.stem.removesuffix("_TRAIN"), train, test)
@@ -36,6 +40,7 @@ def _read(path: Path) -> Sequences:
     header: dict[str, str] = {}
     cases: list[np.ndarray] = []
     labels: list[str] = []
+    numbers: list[int] = []
     in_data = False
     for number, raw in enumerate(lines, start=1):
         line = raw.strip()
@@ -45,6 +50,7 @@ def _read(path: Path) -> Sequences:
             case, label = _case(line, path, number, header)
             cases.append(case)
             labels.append(label)
+            numbers.append(number)
         elif line.lower() == "@data":
             in_data = True
         elif line.startswith("@"):
@@ -61,7 +67,10 @@ def _read(path: Path) -> Sequences:
         raise DataError(
             got=f"{path} with cases of unequal length", wanted="equal ones, as @equalLength says", do="correct one"
         )
-    return as_sequences(cases, what=str(path)).with_targets(_as_numbers(labels))
+    sequences = as_sequences(cases, what=str(path))
+    known = header.get("classlabel", "true").split()[0].lower() != "false"
+    rows = np.repeat(np.array(numbers), sequences.lengths)
+    return replace(sequences, y=labels_from_text(np.array(labels)) if known else None, rows=rows)
 
 
 def _case(line: str, path: Path, number: int, header: dict[str, str]) -> tuple[np.ndarray, str]:
@@ -77,13 +86,10 @@ def _case(line: str, path: Path, number: int, header: dict[str, str]) -> tuple[n
     for c, channel in enumerate(channels):
         values = [value.strip() for value in channel.split(",")]
         try:
-            rows.append(np.array([float(value) for value in values], dtype=np.float32))
+            rows.append(np.array([np.nan if value in MISSING else float(value) for value in values]))
         except ValueError:
-            wrong = next(value for value in values if not _is_number(value))
-            what = "a missing value" if wrong in ("?", "") else repr(wrong)
-            raise _bad(path, number, f"{what} in channel {c}", "a number") from None
-        if not np.isfinite(rows[-1]).all():
-            raise _bad(path, number, f"a missing value in channel {c}", "a finite number")
+            wrong = next(value for value in values if value not in MISSING and not _is_number(value))
+            raise _bad(path, number, f"{wrong!r} in channel {c}", "a number") from None
     if len({len(row) for row in rows}) > 1:
         raise _bad(path, number, "channels of unequal length", "as many steps in each")
     return np.stack(rows, axis=1), label.strip()
@@ -95,14 +101,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _as_numbers(labels: list[str]) -> np.ndarray:
-    """Labels as whole numbers where all are, else as text."""
-    try:
-        return np.array([int(label) for label in labels])
-    except ValueError:
-        return np.array(labels)
 
 
 def _bad(path: Path, number: int, got: str, wanted: str) -> DataError:

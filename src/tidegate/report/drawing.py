@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from pathlib import Path
 
 from tidegate.cells.description import DESCRIPTIONS, Description
 from tidegate.errors import ConfigError
+from tidegate.files import write_whole
 from tidegate.report.sheet import BODY, PAPER, Point, Sheet
 from tidegate.report.wiring import Node, wire
 
@@ -37,6 +39,24 @@ def draw_cell(cell: str, unrolled: bool = False) -> str:
             do=f"try {near[0]!r}" if near else "correct the name",
         )
     return draw(DESCRIPTIONS[cell], unrolled)
+
+
+def write_drawing(svg: str, path: Path) -> None:
+    """Write a drawing whole or not at all, in the format of the path's ending: .svg, .pdf or .png.
+
+    Raises ConfigError for another ending, and RunError where the file cannot be written.
+    """
+    ending = path.suffix.lower()
+    if ending == ".svg":
+        write_whole(path, svg)
+    elif ending in (".pdf", ".png"):
+        from tidegate.report.painting import paint
+
+        write_whole(path, paint(svg, ending))
+    else:
+        raise ConfigError(
+            got=f"the file {path} to draw to", wanted="one that ends in .svg, .pdf or .png", do="correct --out"
+        )
 
 
 def draw(description: Description, unrolled: bool = False) -> str:

@@ -38,27 +38,37 @@ class Picture:
     svg: str
 
 
-def learning_curve(title: str, rows: Sequence[dict[str, float]], kept: dict[str, float]) -> Picture:
-    """Training and validation loss by epoch, with the kept model marked."""
+def learning_curve(
+    title: str, rows: Sequence[dict[str, float]], kept: dict[str, float], chosen_by: str = "validation"
+) -> Picture:
+    """Loss by epoch during training and on the data that chooses the checkpoint, with the best checkpoint marked."""
     epochs = [row["epoch"] for row in rows]
     train, validation = ([row[name] for row in rows] for name in ("train_loss", "validation_loss"))
     with _figure() as (figure, axes):
-        axes.plot(epochs, train, color=BLUE, label="training")
-        axes.plot(epochs, validation, color=ORANGE, linestyle="--", label="validation")
+        axes.plot(epochs, train, color=BLUE, label="training, running mean")
+        axes.plot(epochs, validation, color=ORANGE, linestyle="--", label=chosen_by)
         if min(train + validation) > 0:
             axes.set_yscale("log")
         _mark_kept(axes, rows, kept)
         axes.set(xlabel="epoch", ylabel="loss")
         axes.legend(frameon=False)
         svg = _svg(figure)
-    alt = f"Training loss falls from {train[0]:.3g} to {train[-1]:.3g}, validation loss ends at {validation[-1]:.3g}."
+    ends = f"{chosen_by} loss ends at {validation[-1]:.3g}"
+    alt = f"Training loss goes from {train[0]:.3g} to {train[-1]:.3g}, {ends}."
     return Picture(title, alt, svg)
 
 
-def score_curve(title: str, rows: Sequence[dict[str, float]], kept: dict[str, float], metric: str) -> Picture:
-    """The metric on the validation data by epoch, with the kept model marked."""
+def score_curve(
+    title: str,
+    rows: Sequence[dict[str, float]],
+    kept: dict[str, float],
+    metric: str,
+    chosen_by: str = "validation",
+) -> Picture:
+    """The metric by epoch on the data that chooses the checkpoint, with the best checkpoint marked."""
     values = [row[f"validation_{metric}"] for row in rows]
-    percent = metric == "accuracy"
+    percent = metric in ("accuracy", "balanced_accuracy")
+    name = metric.replace("_", " ")
     with _figure() as (figure, axes):
         axes.plot(
             [row["epoch"] for row in rows],
@@ -67,19 +77,21 @@ def score_curve(title: str, rows: Sequence[dict[str, float]], kept: dict[str, fl
             linestyle="--",
             marker="o" if len(rows) < 30 else None,
             markersize=3,
-            label="validation",
+            label=chosen_by,
         )
         if not percent and min(values) > 0:
             axes.set_yscale("log")
         _mark_kept(axes, rows, kept)
-        axes.set(xlabel="epoch", ylabel=f"{metric} (%)" if percent else metric)
+        axes.set(xlabel="epoch", ylabel=f"{name} (%)" if percent else name)
         axes.legend(frameon=False)
         svg = _svg(figure)
-    return Picture(title, f"Validation {metric} from {values[0]:.4g} to {kept[metric]:.4g} in the kept model.", svg)
+    return Picture(
+        title, f"{name} on {chosen_by} from {values[0]:.4g} to {kept[metric]:.4g} at the best checkpoint.", svg
+    )
 
 
 def confusion_matrix(title: str, actual: np.ndarray, predicted: np.ndarray, classes: Sequence[Any]) -> Picture:
-    """How often each class was taken for each other: counts, dark where many."""
+    """Counts of true and predicted labels, dark where many."""
     from sklearn.metrics import confusion_matrix as count
 
     counts = count(actual, predicted, labels=classes)
@@ -99,16 +111,16 @@ def confusion_matrix(title: str, actual: np.ndarray, predicted: np.ndarray, clas
                             column, row, counts[row, column], ha="center", va="center", fontsize=9 if n <= 12 else 6,
                             color="white" if share[row, column] > 0.4 else "black",
                         )  # fmt: skip
-        axes.set(xlabel="the model said", ylabel="it was")
+        axes.set(xlabel="predicted label", ylabel="true label")
         svg = _svg(figure)
     wrong = int(counts.sum() - np.trace(counts))
-    return Picture(title, f"{wrong} of {int(counts.sum())} test sequences were given a wrong class.", svg)
+    return Picture(title, f"{wrong} of {int(counts.sum())} sequences are misclassified.", svg)
 
 
 def wrong_images(
     title: str, images: np.ndarray, actual: Sequence[Any], predicted: Sequence[Any], most: int = 36
 ) -> Picture:
-    """The images that the model got wrong, with what it said and what it was."""
+    """Misclassified images with their true and predicted labels."""
     shown = images[:most]
     columns = 6
     lines = -(-len(shown) // columns)
@@ -122,7 +134,7 @@ def wrong_images(
         figure.tight_layout(pad=0.4)
         svg = _svg(figure)
     more = f" The first {most} of {len(images)}." if len(images) > most else ""
-    pairs = ", ".join(f"{actual[k]} taken for {predicted[k]}" for k in range(len(shown)))
+    pairs = ", ".join(f"{actual[k]} predicted as {predicted[k]}" for k in range(len(shown)))
     return Picture(title + more, pairs, svg)
 
 
@@ -134,7 +146,7 @@ def fitted_curve(
         axes.plot(x, actual, color=GRAY, linewidth=4, alpha=0.5, label="data")
         axes.plot(x, predicted, color=ORANGE, linestyle="--", linewidth=1.6, label="fit")
         if trained_to is not None and x[-1] > trained_to:
-            axes.axvspan(trained_to, x[-1], color=BLUE, alpha=0.15, label="beyond the training range")
+            axes.axvspan(trained_to, x[-1], color=BLUE, alpha=0.15, label="extrapolation")
         axes.set(xlabel=x_label, ylabel="y")
         axes.legend(frameon=False)
         svg = _svg(figure)
@@ -142,12 +154,25 @@ def fitted_curve(
     return Picture(title, f"The fit over {len(x)} steps; the largest distance from the data is {error:.3g}.", svg)
 
 
+def true_and_predicted(title: str, actual: np.ndarray, predicted: np.ndarray) -> Picture:
+    """A point a sequence: what was predicted against what is true, with the line where both are equal."""
+    low, high = float(min(actual.min(), predicted.min())), float(max(actual.max(), predicted.max()))
+    with _figure(size=4.6, square=True) as (figure, axes):
+        axes.plot([low, high], [low, high], color=GRAY, linewidth=0.8, label="equal")
+        axes.scatter(actual, predicted, s=16, color=BLUE, alpha=0.7, edgecolors="none")
+        axes.set(xlabel="true target", ylabel="predicted target")
+        axes.legend(frameon=False)
+        svg = _svg(figure)
+    error = float(np.sqrt(np.mean((actual - predicted) ** 2)))
+    return Picture(title, f"{len(actual)} sequences; the root mean squared error is {error:.3g}.", svg)
+
+
 def residuals(title: str, x: np.ndarray, actual: np.ndarray, predicted: np.ndarray, x_label: str) -> Picture:
-    """Fit minus data at every step."""
+    """Residuals, fit minus data, at every step."""
     with _figure(size=8, height=2.2) as (figure, axes):
         axes.axhline(0, color=GRAY, linewidth=0.8)
         axes.plot(x, predicted - actual, color=BLUE, linewidth=1.2)
-        axes.set(xlabel=x_label, ylabel="fit − data")
+        axes.set(xlabel=x_label, ylabel="residual (fit − data)")
         svg = _svg(figure)
     return Picture(title, f"Mean squared distance {float(np.mean((predicted - actual) ** 2)):.3g}.", svg)
 
@@ -155,7 +180,7 @@ def residuals(title: str, x: np.ndarray, actual: np.ndarray, predicted: np.ndarr
 def _mark_kept(axes: Any, rows: Sequence[dict[str, float]], kept: dict[str, float]) -> None:
     epoch = next((row["epoch"] for row in rows if row["step"] == kept["step"]), None)
     if epoch is not None:
-        axes.axvline(epoch, color=GREEN, linestyle=":", linewidth=1.8, label="kept model")
+        axes.axvline(epoch, color=GREEN, linestyle=":", linewidth=1.8, label="best checkpoint")
 
 
 @contextmanager

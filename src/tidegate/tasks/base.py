@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import sklearn.exceptions
 import torch
 from sklearn.base import BaseEstimator
 
+from tidegate import errors
 from tidegate.bundle import write_bundle
-from tidegate.data import Sequences, as_sequences, hold_out
-from tidegate.errors import BundleError, ConfigError, DataError, NotFittedError
+from tidegate.data import Sequences, as_sequences
+from tidegate.errors import BundleError, ConfigError, DataError
 from tidegate.layers import layer_of
+from tidegate.preparation import Preparation, Reading, hold_out
 from tidegate.tasks.network import SequenceNetwork
-from tidegate.training import Fitted, Learner, Settings, fit
+from tidegate.training import Fitted, Learner, Settings, Source, evaluation_batches, fit
 from tidegate.training.settings import check_at_least, check_number
 
 LEAST_VALIDATION, MOST_VALIDATION = 5, 2000
 """Sequences held out to choose the kept model; with more than the most, training on them is worth more."""
+
+
+class NotFittedError(errors.NotFittedError, sklearn.exceptions.NotFittedError):
+    """Also scikit-learn's, so that code that catches its error goes on working."""
 
 
 class SequenceEstimator(BaseEstimator):
@@ -31,12 +41,17 @@ class SequenceEstimator(BaseEstimator):
         bidirectional: read every sequence from both ends.
         dropout: share of features put to 0 in training, between layers and before the readout.
         standardize: bring every channel to mean 0 and standard deviation 1, as measured on the training data.
-        epochs, steps, learning_rate, schedule, batch_size, clip, weight_decay, validation_share, shift, checks,
-            seed: how to train; see `tidegate.training.Settings`.
+        missing: what to do with missing values (NaN): refuse; interpolate; or mask, which fills in the mean and adds a
+            channel that tells where. What it takes is learned from the training data.
+        epochs, steps, learning_rate, schedule, batch_size, clip, weight_decay, patience, validation_share, shift,
+            checks, seed: how to train; see `tidegate.training.Settings`.
         verbose: show progress on standard error.
     """
 
     task: ClassVar[str]
+    __signature__: ClassVar[inspect.Signature]
+    reading_: Reading | None = None
+    """How the table was read that the model was trained on; none where it was no table."""
 
     def __init__(
         self,
@@ -46,6 +61,7 @@ class SequenceEstimator(BaseEstimator):
         bidirectional: bool = False,
         dropout: float = 0.0,
         standardize: bool = True,
+        missing: str = "refuse",
         epochs: int | None = None,
         steps: int | None = None,
         learning_rate: float = Settings.learning_rate,
@@ -53,6 +69,7 @@ class SequenceEstimator(BaseEstimator):
         batch_size: int = Settings.batch_size,
         clip: float | None = Settings.clip,
         weight_decay: float = Settings.weight_decay,
+        patience: int | None = None,
         validation_share: float = Settings.validation_share,
         shift: int = Settings.shift,
         checks: int | None = None,
@@ -65,6 +82,7 @@ class SequenceEstimator(BaseEstimator):
         self.bidirectional = bidirectional
         self.dropout = dropout
         self.standardize = standardize
+        self.missing = missing
         self.epochs = epochs
         self.steps = steps
         self.learning_rate = learning_rate
@@ -72,21 +90,59 @@ class SequenceEstimator(BaseEstimator):
         self.batch_size = batch_size
         self.clip = clip
         self.weight_decay = weight_decay
+        self.patience = patience
         self.validation_share = validation_share
         self.shift = shift
         self.checks = checks
         self.seed = seed
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any) -> Any:
+    def __init_subclass__(cls) -> None:
+        """Give a task one signature, of its own parameters and those that all share, for people and scikit-learn."""
+        super().__init_subclass__()
+        own = [p for p in inspect.signature(cls.__init__).parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
+        taken = {p.name for p in own}
+        shared = [p for p in inspect.signature(SequenceEstimator).parameters.values() if p.name not in taken]
+        by_name = [p.replace(kind=p.KEYWORD_ONLY) for p in shared]
+        cls.__signature__ = inspect.Signature(sorted([*own, *by_name], key=lambda p: p.kind))
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return sorted(inspect.signature(cls).parameters)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.input_tags.allow_nan = self.missing != "refuse"
+        tags.target_tags.required = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, validation_data: Any = None) -> Any:
         """Train on sequences X with targets y, and keep the weights that did best on the held-out share.
+
+        Args:
+            X: an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames, a DataFrame indexed
+                by sequence and time, or Sequences as `tidegate.read_dataset` gives them.
+            y: the targets; none where the Sequences hold them.
+            sample_weight: what each sequence counts in the loss [n].
+            validation_data: (X, y) to choose the kept weights with, in place of a share of the training data.
 
         Raises:
             DataError: X or y cannot be used.
             ConfigError: a parameter has a value that cannot work.
             TrainingError: the loss is not finite.
         """
-        self._train(self._with_targets(as_sequences(X), y), progress=self.verbose)
+        data = self._with_weights(self._labeled(X, y), sample_weight)
+        validation = None
+        if validation_data is not None:
+            pair = validation_data if isinstance(validation_data, (tuple, list)) else (validation_data,)
+            if not 1 <= len(pair) <= 2:
+                raise DataError(
+                    got=f"validation_data of {len(pair)} parts", wanted="(X, y)", do="pass validation_data=(X, y)"
+                )
+            validation = self._labeled(*pair)
+        self._train(*self._set_up(data, validation), progress=self.verbose)
         return self
 
     def settings(self) -> Settings:
@@ -96,29 +152,104 @@ class SequenceEstimator(BaseEstimator):
         check_at_least("num_layers", self.num_layers, 1)
         check_number("dropout", self.dropout, least=0, below=1)
         names = Settings.__dataclass_fields__
-        return Settings(**{name: getattr(self, name) for name in names})
+        settings = Settings(**{name: getattr(self, name) for name in names})
+        try:
+            json.dumps(self._parameters())
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                got=f"a parameter that cannot be saved ({error})", wanted="numbers, text or none", do="correct it"
+            ) from None
+        return settings
 
-    def _train(
-        self, data: Sequences, *, folder: Path | None = None, resume: bool = False, progress: bool = False
-    ) -> Fitted:
-        """Train on sequences with targets as `_with_targets` made them; see `tidegate.training.fit`."""
+    def _labeled(self, X: Any, y: Any = None) -> Sequences:
+        """X with its targets, checked."""
+        sequences = as_sequences(X)
+        if y is None and sequences.y is not None:
+            return self._with_own_targets(sequences)
+        if y is None:
+            raise DataError(
+                got="y=None: this estimator requires y to be passed, but the target y is None",
+                wanted="a target to learn",
+                do="pass y",
+            )
+        return self._with_targets(sequences, _in_order_of(y, sequences))
+
+    def _with_weights(self, data: Sequences, sample_weight: Any) -> Sequences:
+        if sample_weight is None:
+            return data
+        try:
+            weights = np.asarray(sample_weight, dtype=np.float64)
+        except (TypeError, ValueError):
+            weights = np.empty(0)
+        if weights.ndim == 0:
+            weights = np.full(len(data), weights)
+        if weights.shape != (len(data),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+            raise DataError(
+                got=f"sample_weight of shape {weights.shape} for {len(data)} sequences",
+                wanted="a finite weight of at least zero for each, and not zero for all",
+                do="correct sample_weight",
+            )
+        counted = weights > 0
+        return replace(data[counted], weights=weights[counted] / weights[counted].mean())
+
+    def _set_up(self, data: Sequences, validation: Sequences | None = None) -> tuple[Sequences, Sequences | None]:
+        """Check everything that can be checked before the first step, learn what the data is, and split it.
+
+        Args:
+            data: with targets as `_labeled` gives them.
+            validation: what chooses the kept weights; none for a share of the data.
+
+        Returns:
+            What is trained on, and what chooses the weights, as the network takes them.
+        """
         settings = self.settings()
-        if settings.shift and (self.task == "regression" or (data.lengths < data.x.shape[1]).any()):
+        if settings.shift and (self.task == "regression" or data.ragged):
             raise ConfigError(
                 got=f"shift={settings.shift} for sequences of unequal length or with targets of steps",
                 wanted="0, or images of one size with a label each",
                 do="leave shift out",
             )
         self._learn_targets(data)
-        self.n_features_in_ = data.x.shape[2]
-        data = self._encoded(data)
-        train, validation = data, None
+        self.n_features_in_ = data.n_channels
+        if data.channels is not None:
+            self.feature_names_in_ = np.array(data.channels, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        train = data
         held = min(round(len(data) * settings.validation_share), MOST_VALIDATION)
-        if held >= LEAST_VALIDATION:
+        if validation is None and held >= LEAST_VALIDATION:
             train, validation = hold_out(data, held / len(data), settings.seed)
+        self.preparation_ = Preparation.fit(
+            data, missing=self.missing, standardize=bool(self.standardize), scale_on=train
+        )
+        self._learn_scale(train)
         self.network_ = self.untrained()
-        self._prepare(train)
-        fitted = fit(self._learner(), train, validation, settings, folder=folder, resume=resume, progress=progress)
+        ready = [
+            None if part is None else self._encoded(self.preparation_.encode(part)) for part in (train, validation)
+        ]
+        assert ready[0] is not None
+        return ready[0], ready[1]
+
+    def _train(
+        self,
+        train: Sequences,
+        validation: Sequences | None,
+        *,
+        folder: Path | None = None,
+        resume: bool = False,
+        progress: bool = False,
+    ) -> Fitted:
+        """Train on what `_set_up` gave; see `tidegate.training.fit`."""
+        fitted = fit(
+            self._learner(),
+            train,
+            validation,
+            self.preparation_.scaler,
+            self.settings(),
+            folder=folder,
+            resume=resume,
+            progress=progress,
+        )
         self.network_.eval()
         self.history_ = fitted.history
         self.best_ = fitted.best
@@ -127,28 +258,28 @@ class SequenceEstimator(BaseEstimator):
     def untrained(self) -> SequenceNetwork:
         """A network as training begins: the first weights follow from the seed; nothing is known of the data."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(int(self.seed))
             return self._build()
 
-    def _outputs(self, X: Any, size: int = 512) -> tuple[np.ndarray, Sequences]:
-        """The network's outputs for X, padded where sequences are."""
-        sequences = X if isinstance(X, Sequences) else as_sequences(X)
+    def _outputs(self, X: Any) -> tuple[np.ndarray, Sequences]:
+        """The network's outputs for X in its order, [N, O] or, for targets of steps, [S, O]; and X as sequences."""
         self._check_fitted()
-        if sequences.x.shape[2] != self.n_features_in_:
-            raise DataError(
-                got=f"sequences of {sequences.x.shape[2]} channels",
-                wanted=f"{self.n_features_in_}, as in training",
-                do="check the data and the order of its axes (n, time, channels)",
-            )
+        sequences = as_sequences(X)
+        source = Source(self.preparation_.encode(sequences).with_targets(None), self.preparation_.scaler)
         device = next(self.network_.parameters()).device
-        x = torch.from_numpy(sequences.x).split(size)
-        lengths = torch.from_numpy(sequences.lengths).split(size)
+        per_step = self.network_.per_step
+        outputs = np.empty((len(sequences.values) if per_step else len(sequences), self.network_.readout.out_features))
         with torch.inference_mode():
-            outputs = [
-                self.network_(part.to(device), steps if bool((steps < part.shape[1]).any()) else None).cpu()
-                for part, steps in zip(x, lengths, strict=True)
-            ]
-        return torch.cat(outputs).numpy(), sequences
+            for batch in evaluation_batches(sequences.lengths, self.settings().batch_size):
+                for rows in source.groups(torch.from_numpy(batch)):
+                    part = source.part(rows)
+                    output = self.network_(part.x.to(device), part.lengths).cpu()
+                    if per_step:
+                        real = torch.arange(output.shape[1]) < source.lengths[rows].unsqueeze(1)
+                        outputs[sequences.steps_of(rows.numpy())] = output[real].numpy()
+                    else:
+                        outputs[rows.numpy()] = output.numpy()
+        return outputs, sequences
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "network_"):
@@ -162,22 +293,32 @@ class SequenceEstimator(BaseEstimator):
         Raises BundleError where the folder holds something else, or cannot be written.
         """
         self._check_fitted()
-        parameters = {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in self.get_params().items()
-        }
         config = {
             "task": self.task,
-            "parameters": parameters,
-            "fitted": {"n_features_in": self.n_features_in_, **self._fitted_config()},
+            "parameters": self._parameters(),
+            "preparation": self.preparation_.to_config(),
+            "reading": None if self.reading_ is None else self.reading_.to_config(),
+            "fitted": self._fitted_config(),
         }
         write_bundle(Path(folder), config, self.network_.state_dict())
+
+    def _parameters(self) -> dict[str, Any]:
+        """The parameters as JSON holds them."""
+        return {
+            name: value.item() if isinstance(value, np.generic) else value for name, value in self.get_params().items()
+        }
 
     @classmethod
     def _from_bundle(cls, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> SequenceEstimator:
         try:
             estimator = cls(**config["parameters"])
             estimator.settings()
-            estimator.n_features_in_ = config["fitted"]["n_features_in"]
+            preparation = Preparation.from_config(config["preparation"])
+            estimator.preparation_ = preparation
+            estimator.n_features_in_ = preparation.n_channels
+            if preparation.channels is not None:
+                estimator.feature_names_in_ = np.array(preparation.channels, dtype=object)
+            estimator.reading_ = None if config["reading"] is None else Reading(**config["reading"])
             estimator._restore(config["fitted"])
             estimator.network_ = estimator._build()
             estimator.network_.load_state_dict(tensors)
@@ -190,12 +331,28 @@ class SequenceEstimator(BaseEstimator):
         estimator.network_.eval()
         return estimator
 
-    def _prepare(self, train: Sequences) -> None:
-        """Measure on the training data what the network needs to know of it."""
+    def _new_network(self, output_size: int, per_step: bool) -> SequenceNetwork:
+        return SequenceNetwork(
+            self.preparation_.n_columns,
+            output_size,
+            cell=self.cell,
+            hidden_size=int(self.hidden_size),
+            num_layers=int(self.num_layers),
+            bidirectional=bool(self.bidirectional),
+            dropout=float(self.dropout),
+            per_step=per_step,
+        )
+
+    def _learn_scale(self, train: Sequences) -> None:
+        """Measure the targets on the training data."""
 
     def _with_targets(self, sequences: Sequences, y: Any) -> Sequences:
         """Check y and put it with its sequences."""
         raise NotImplementedError
+
+    def _with_own_targets(self, sequences: Sequences) -> Sequences:
+        """Check the targets that sequences hold."""
+        return self._with_targets(sequences, sequences.y)
 
     def _learn_targets(self, data: Sequences) -> None:
         """Learn from y what the outputs are."""
@@ -218,10 +375,23 @@ class SequenceEstimator(BaseEstimator):
     def _restore(self, fitted: dict[str, Any]) -> None:
         raise NotImplementedError
 
-    def metrics(self, data: Sequences) -> dict[str, float]:
-        """The task's metrics on sequences with targets."""
+    def check_targets(self, data: Sequences) -> None:
+        """Raise DataError where the model cannot be scored on sequences with targets."""
+        raise NotImplementedError
+
+    def metrics(self, data: Sequences) -> dict[str, Any]:
+        """The task's metrics on sequences with targets, as JSON."""
         raise NotImplementedError
 
     def errors(self, data: Sequences) -> np.ndarray:
         """What each sequence adds to the error [n]: 1 where the label is wrong, or its mean squared error."""
         raise NotImplementedError
+
+
+def _in_order_of(y: Any, sequences: Sequences) -> Any:
+    """A Series whose index names the sequences, in their order; anything else as it is."""
+    if sequences.ids is None or not hasattr(y, "index") or not hasattr(y, "loc"):
+        return y
+    if set(y.index) == set(sequences.ids) and len(y) == len(sequences):
+        return y.loc[sequences.ids]
+    return y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,22 +14,30 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
-from tidegate.data import Sequences, as_sequences
-from tidegate.errors import DataError
+from tidegate.data import Sequences
+from tidegate.data.labels import as_labels
+from tidegate.errors import ConfigError, DataError
 from tidegate.tasks.base import SequenceEstimator
-from tidegate.tasks.network import SequenceNetwork, mean_and_scale
-from tidegate.training import Batch, Learner
+from tidegate.tasks.network import SequenceNetwork
+from tidegate.training import Learner, Part
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """Tell the label of a sequence from the recurrent state after its last step.
 
-    Parameters: see `SequenceEstimator`. X is an array (n, time, channels) or a list of arrays (time_i, channels);
-    y holds n labels, numbers or text. `clone`, `cross_val_score` and `GridSearchCV` of scikit-learn accept it.
+    Args:
+        class_weight: what each class counts in the loss: a dict {label: weight}, or balanced, for weights that undo
+            unequal numbers; the kept model is then the one of the best balanced accuracy.
+        parameters: see `SequenceEstimator`.
+
+    X is an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames; y holds n labels, numbers
+    or text. `clone`, `cross_val_score` and `GridSearchCV` of scikit-learn accept it.
 
     Attributes:
         classes_: the labels, sorted.
-        network_: the trained torch module, [B, T, channels] to [B, classes].
+        network_: the trained torch module, prepared [B, T, columns] to [B, classes].
+        preparation_: what makes the columns of the channels.
+        feature_names_in_: the channels' names, where they had names.
         history_: a row for every check during training.
 
     >>> X = np.random.default_rng(0).normal(size=(40, 6, 2)) + np.repeat([0, 1], 20)[:, None, None]
@@ -40,63 +49,128 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     task = "classification"
 
+    def __init__(
+        self,
+        cell: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        *,
+        class_weight: Any = None,
+        **parameters: Any,
+    ) -> None:
+        super().__init__(cell, hidden_size, num_layers, **parameters)
+        self.class_weight = class_weight
+
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each sequence [n]."""
-        best = self.predict_proba(X).argmax(axis=1)
+        best = self._outputs(X)[0].argmax(axis=1)
         return self.classes_[best]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each of `classes_` for each sequence [n, classes]."""
-        logits, _ = self._outputs(X)
-        return torch.from_numpy(logits).double().softmax(dim=1).numpy()
+        return torch.from_numpy(self._outputs(X)[0]).softmax(dim=1).numpy()
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of sequences whose label is right."""
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """The accuracy: the share of sequences whose label is right."""
         from sklearn.metrics import accuracy_score
 
-        data = self._with_targets(as_sequences(X), y)
-        self._check_known(data.y)
+        self._check_fitted()
+        data = self._labeled(X, y)
+        self.check_targets(data)
         return float(accuracy_score(data.y, self.predict(data), sample_weight=sample_weight))
 
-    def metrics(self, data: Sequences) -> dict[str, float]:
-        return {"accuracy": float((self.errors(data) == 0).mean())}
+    def metrics(self, data: Sequences) -> dict[str, Any]:
+        from sklearn.metrics import balanced_accuracy_score, confusion_matrix, precision_recall_fscore_support
+
+        self.check_targets(data)
+        assert data.y is not None
+        predicted = self.predict(data)
+        there = np.isin(self.classes_, np.concatenate([data.y, predicted]))
+        scores = precision_recall_fscore_support(data.y, predicted, labels=self.classes_, zero_division=0)
+        by_class = {
+            str(label): {"precision": float(p), "recall": float(r), "f1": float(f), "n": int(n)}
+            for label, p, r, f, n in zip(self.classes_, *scores, strict=True)
+        }
+        present = np.isin(self.classes_, data.y)
+        return {
+            "accuracy": float((predicted == data.y).mean()),
+            "balanced_accuracy": float(balanced_accuracy_score(data.y, predicted))
+            if present.sum() == there.sum()
+            else float(scores[1][present].mean()),
+            "macro_f1": float(scores[2][there].mean()),
+            "n": len(data),
+            "classes": by_class,
+            "confusion_matrix": confusion_matrix(data.y, predicted, labels=self.classes_).tolist(),
+        }
 
     def errors(self, data: Sequences) -> np.ndarray:
-        self._check_known(data.y)
+        self.check_targets(data)
         return (self.predict(data) != data.y).astype(np.float64)
 
     def _with_targets(self, sequences: Sequences, y: Any) -> Sequences:
-        labels = np.asarray(y)
+        labels = as_labels(y)
         if labels.ndim != 1 or len(labels) != len(sequences):
             raise DataError(
                 got=f"{len(sequences)} sequences and y of shape {labels.shape}",
                 wanted="one label a sequence",
                 do="correct y",
             )
-        if labels.dtype == object:
-            labels = labels.astype(str)
-        check_labels(labels)
+        if type_of_target(labels) not in ("binary", "multiclass"):
+            raise DataError(
+                got=f"y of kind {type_of_target(labels)} (Unknown label type: {type_of_target(labels)})",
+                wanted="labels",
+                do="round or name them, or fit a regressor",
+            )
         return sequences.with_targets(labels)
 
     def _learn_targets(self, data: Sequences) -> None:
         assert data.y is not None
-        check_labels(data.y)
         self.classes_ = np.unique(data.y)
         if len(self.classes_) < 2:
             raise DataError(
-                got=f"the single class {self.classes_[0].item()!r} in y",
+                got=f"1 class in y, the single class {self.classes_[0].item()!r}",
                 wanted="at least two classes",
                 do="check the labels",
             )
+        self._weights = self._class_weights(data.y)
+
+    def _class_weights(self, labels: np.ndarray) -> np.ndarray | None:
+        """What each of `classes_` counts."""
+        if self.class_weight is None:
+            return None
+        from sklearn.utils.class_weight import compute_class_weight
+
+        if isinstance(self.class_weight, dict):
+            unknown = [label for label in self.class_weight if label not in self.classes_.tolist()]
+            values = list(self.class_weight.values())
+            if unknown or not all(isinstance(v, (int, float)) and np.isfinite(v) and v >= 0 for v in values):
+                raise ConfigError(
+                    got=f"class_weight={self.class_weight!r}",
+                    wanted=f"a number of at least 0 for some of {', '.join(map(str, self.classes_[:20]))}",
+                    do="correct class_weight",
+                )
+        elif self.class_weight != "balanced":
+            raise ConfigError(
+                got=f"class_weight={self.class_weight!r}", wanted="balanced, a dict, or none", do="correct class_weight"
+            )
+        return compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
 
     def _encoded(self, data: Sequences) -> Sequences:
         assert data.y is not None
-        return data.with_targets(np.searchsorted(self.classes_, data.y))
+        self.check_targets(data)
+        classes = np.searchsorted(self.classes_, data.y)
+        weights = data.weights
+        if self._weights is not None:
+            weights = self._weights[classes] * (1 if weights is None else weights)
+            weights = weights / weights.mean()
+        return replace(data, y=classes, weights=weights)
 
-    def _check_known(self, labels: Any) -> None:
-        self._check_fitted()
-        unknown = np.setdiff1d(labels, self.classes_)
-        if len(unknown):
+    def check_targets(self, data: Sequences) -> None:
+        self._known(data.y)
+
+    def _known(self, labels: Any) -> None:
+        unknown = [label for label in np.unique(labels) if label not in self.classes_]
+        if unknown:
             known = ", ".join(map(str, self.classes_[:20])) + (", …" if len(self.classes_) > 20 else "")
             raise DataError(
                 got=f"the class {unknown[0]!s} in y, never seen in training",
@@ -105,57 +179,51 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             )
 
     def _build(self) -> SequenceNetwork:
-        return SequenceNetwork(
-            self.n_features_in_,
-            len(self.classes_),
-            cell=self.cell,
-            hidden_size=self.hidden_size,
-            num_layers=self.num_layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            per_step=False,
-        )
-
-    def _prepare(self, train: Sequences) -> None:
-        if self.standardize:
-            self.network_.x_mean, self.network_.x_scale = mean_and_scale(train, train.x)
+        return self._new_network(len(self.classes_), per_step=False)
 
     def _learner(self) -> Classification:
-        return Classification(self.network_, len(self.classes_))
+        return Classification(self.network_, len(self.classes_), balanced=self.class_weight is not None)
+
+    def _parameters(self) -> dict[str, Any]:
+        parameters = super()._parameters()
+        if isinstance(self.class_weight, dict):
+            # Labels that are numbers would come back from JSON's keys as text.
+            pairs = [[getattr(label, "item", lambda label=label: label)(), w] for label, w in self.class_weight.items()]
+            parameters["class_weight"] = {"pairs": pairs}
+        return parameters
 
     def _fitted_config(self) -> dict[str, Any]:
         return {"classes": self.classes_.tolist()}
 
     def _restore(self, fitted: dict[str, Any]) -> None:
         self.classes_ = np.array(fitted["classes"])
+        if isinstance(self.class_weight, dict) and "pairs" in self.class_weight:
+            self.class_weight = dict(self.class_weight["pairs"])
 
 
 class Classification(Learner):
     """Cross-entropy, and the share of labels that are right."""
 
-    monitor, mode = "accuracy", "max"
+    mode = "max"
 
-    def __init__(self, network: nn.Module, n_classes: int) -> None:
+    def __init__(self, network: nn.Module, n_classes: int, balanced: bool = False) -> None:
         super().__init__(network)
         self.n_classes = n_classes
+        self.monitor = "balanced_accuracy" if balanced else "accuracy"
 
-    def losses(self, output: Tensor, batch: Batch) -> Tensor:
-        return F.cross_entropy(output, batch.y, reduction="sum")
+    def losses(self, output: Tensor, part: Part) -> Tensor:
+        if part.weights is None:
+            return F.cross_entropy(output, part.y, reduction="sum")
+        return (F.cross_entropy(output, part.y, reduction="none") * part.weights).sum()
 
     def metrics(self) -> MetricCollection:
-        return MetricCollection({"accuracy": MulticlassAccuracy(self.n_classes, average="micro")})
-
-    def update(self, metrics: MetricCollection, output: Tensor, batch: Batch) -> None:
-        metrics.update(output.argmax(dim=1), batch.y)
-
-
-def check_labels(labels: np.ndarray) -> None:
-    """Raise DataError for what cannot be told apart as classes."""
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise DataError(got="y with NaN or infinity", wanted="a label for every sequence", do="leave those out")
-    if type_of_target(labels) not in ("binary", "multiclass"):
-        raise DataError(
-            got=f"y of kind {type_of_target(labels)}",
-            wanted="labels",
-            do="round or name them, or fit a regressor",
+        return MetricCollection(
+            {
+                "accuracy": MulticlassAccuracy(self.n_classes, average="micro"),
+                "balanced_accuracy": MulticlassAccuracy(self.n_classes, average="macro"),
+            },
+            compute_groups=False,
         )
+
+    def update(self, metrics: MetricCollection, output: Tensor, part: Part) -> None:
+        metrics.update(output.argmax(dim=1), part.y)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidegate.bundle import is_bundle, read_bundle
+from tidegate.bundle import CONFIG, WEIGHTS, read_bundle
 from tidegate.errors import BundleError
 from tidegate.tasks.base import SequenceEstimator
 from tidegate.tasks.classification import SequenceClassifier
@@ -20,7 +20,7 @@ def load(folder: str | Path) -> SequenceEstimator:
     Raises BundleError where the bundle is missing, damaged, edited, or of a newer format.
     """
     path = Path(folder)
-    if is_bundle(path / "model"):
+    if any((path / "model" / name).exists() for name in (CONFIG, WEIGHTS)):
         path /= "model"
     config, tensors = read_bundle(path)
     if config.get("task") not in TASKS:

@@ -1,4 +1,4 @@
-"""Regression: a target for every step of a sequence."""
+"""Regression: a target for every step of a sequence, or one for the whole."""
 
 from __future__ import annotations
 
@@ -7,25 +7,40 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import RegressorMixin
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection
 
-from tidegate.data import Sequences, as_sequences, as_targets
-from tidegate.errors import DataError
+from tidegate.data import Sequences, as_targets
+from tidegate.data.sequences import LARGEST, numbers
+from tidegate.errors import ConfigError, DataError
+from tidegate.preparation import Scaler
 from tidegate.tasks.base import SequenceEstimator
-from tidegate.tasks.network import SequenceNetwork, mean_and_scale
-from tidegate.training import Batch, Learner
+from tidegate.tasks.network import SequenceNetwork
+from tidegate.training import Learner, Part
 
 
 class SequenceRegressor(RegressorMixin, SequenceEstimator):
-    """Tell a number, or several, for every step of a sequence from the recurrent state after that step.
+    """Tell a number, or several, for every step of a sequence or for the whole of it.
 
-    Parameters: see `SequenceEstimator`. X is an array (n, time, channels) or a list of arrays (time_i, channels);
-    y is an array (n, time) or (n, time, outputs), or a list of arrays (time_i) or (time_i, outputs).
+    For a step it is read from the recurrent state after that step, for a sequence from the state after the last.
+
+    Args:
+        target_per: step or sequence; none to go by the shape of y, where (n, k) is a target for every step if all
+            sequences have k steps.
+        parameters: see `SequenceEstimator`.
+
+    X is an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames. y is for every step an
+    array (n, time) or (n, time, outputs), or a list of arrays (time_i) or (time_i, outputs); for every sequence an
+    array (n,) or (n, outputs).
 
     Attributes:
-        n_outputs_: targets a step.
-        network_: the trained torch module, [B, T, channels] to [B, T, outputs] in units of `y_scale` around `y_mean`.
+        n_outputs_: targets a step or sequence.
+        target_per_: step or sequence.
+        network_: the trained torch module, prepared [B, T, columns] to [B, T, outputs] or [B, outputs] in units of
+            `y_scaler_`.
+        y_scaler_: mean and standard deviation of the targets in training.
+        preparation_: what makes the columns of the channels.
+        feature_names_in_: the channels' names, where they had names.
         history_: a row for every check during training.
 
     >>> x = np.linspace(-1, 1, 50)[None, :, None]
@@ -36,121 +51,204 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     task = "regression"
 
-    def predict(self, X: Any) -> Any:
-        """The targets of every step, in the form that y had in training: a list where X is a list."""
-        values, sequences = self._values(X)
-        if self.flat_:
-            values = values[:, :, 0]
-        if isinstance(X, (list, tuple)):
-            return [value[:steps] for value, steps in zip(values, sequences.lengths, strict=True)]
-        return values
+    def __init__(
+        self,
+        cell: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        *,
+        target_per: str | None = None,
+        **parameters: Any,
+    ) -> None:
+        super().__init__(cell, hidden_size, num_layers, **parameters)
+        self.target_per = target_per
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """R², the share of the variance of all real steps that is explained; 1 at best."""
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def predict(self, X: Any) -> Any:
+        """The targets of every step or sequence, in the form that y had in training.
+
+        For steps an array (n, time) or (n, time, outputs), or a list where X is a list or the lengths differ.
+        """
+        values, sequences = self.values(X)
+        if self.flat_:
+            values = values[:, 0]
+        if self.target_per_ == "sequence":
+            return values
+        if isinstance(X, (list, tuple)):
+            return np.split(values, sequences.starts[1:])
+        return sequences.by_sequence(values)
+
+    def values(self, X: Any) -> tuple[np.ndarray, Sequences]:
+        """Predictions in the unit of y, float64 [S, O] or [N, O], and X as sequences."""
+        outputs, sequences = self._outputs(X)
+        return self.y_scaler_.back(outputs), sequences
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """R², the share of the variance of all real steps, or of the sequences, that is explained; 1 at best."""
         from sklearn.metrics import r2_score
 
+        self._check_fitted()
+        data = self._labeled(X, y)
+        self.check_targets(data)
+        weights = None
         if sample_weight is not None:
-            raise DataError(got="sample_weight", wanted="none: every step counts the same", do="leave it out")
-        predicted, actual = self._real_steps(self._with_targets(as_sequences(X), y))
-        return float(r2_score(actual, predicted))
+            weights = np.asarray(sample_weight, dtype=np.float64)
+            weights = np.repeat(weights, data.lengths) if data.per_step else weights
+        return float(r2_score(data.y, self.values(data)[0], sample_weight=weights))
 
-    def metrics(self, data: Sequences) -> dict[str, float]:
-        from sklearn.metrics import mean_absolute_error, mean_squared_error
+    def metrics(self, data: Sequences) -> dict[str, Any]:
+        from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
-        predicted, actual = self._real_steps(data)
-        return {
-            "mse": float(mean_squared_error(actual, predicted)),
-            "mae": float(mean_absolute_error(actual, predicted)),
+        self.check_targets(data)
+        assert data.y is not None
+        predicted = self.values(data)[0]
+        scores = {
+            "mse": float(mean_squared_error(data.y, predicted)),
+            "mae": float(mean_absolute_error(data.y, predicted)),
         }
+        if len(data.y) > 1:
+            scores["r2"] = float(r2_score(data.y, predicted))
+        return {**scores, "n": len(data), "targets": len(data.y)}
 
     def errors(self, data: Sequences) -> np.ndarray:
-        assert data.y is not None
-        squared = np.square(self._values(data)[0].astype(np.float64) - data.y).mean(axis=2)
-        return squared.sum(axis=1) / data.lengths
+        self.check_targets(data)
+        squared = np.square(self.values(data)[0] - data.y).mean(axis=1)
+        return np.add.reduceat(squared, data.starts) / data.lengths if data.per_step else squared
 
-    def _values(self, X: Any) -> tuple[np.ndarray, Sequences]:
-        """Outputs in the unit of y [n, time, outputs], 0 in padding."""
-        outputs, sequences = self._outputs(X)
-        values = outputs * self.network_.y_scale.cpu().numpy() + self.network_.y_mean.cpu().numpy()
-        real = np.arange(values.shape[1]) < sequences.lengths[:, None]
-        return np.where(real[:, :, None], values, np.float32(0)), sequences
-
-    def _real_steps(self, data: Sequences) -> tuple[np.ndarray, np.ndarray]:
-        """Predicted and actual [steps, outputs] of all real steps, in double precision."""
+    def check_targets(self, data: Sequences) -> None:
         assert data.y is not None
-        values, _ = self._values(data)
-        if data.y.shape[2] != values.shape[2]:
+        if data.y.shape[1] != self.n_outputs_ or data.per_step != (self.target_per_ == "step"):
+            per = "step" if data.per_step else "sequence"
             raise DataError(
-                got=f"y with {data.y.shape[2]} targets a step",
-                wanted=f"{values.shape[2]}, as in training",
+                got=f"y with {data.y.shape[1]} targets a {per}",
+                wanted=f"{self.n_outputs_} a {self.target_per_}, as in training",
                 do="check y",
             )
-        real = np.arange(values.shape[1]) < data.lengths[:, None]
-        return values[real].astype(np.float64), data.y[real].astype(np.float64)
 
     def _with_targets(self, sequences: Sequences, y: Any) -> Sequences:
-        first = y[0] if isinstance(y, (list, tuple)) and len(y) else y
-        self._last_was_flat = np.ndim(first) == (1 if isinstance(y, (list, tuple)) else 2)
-        return sequences.with_targets(as_targets(y, sequences))
+        if self.target_per not in (None, "step", "sequence"):
+            raise ConfigError(
+                got=f"target_per={self.target_per!r}", wanted="step, sequence or none", do="correct target_per"
+            )
+        if not isinstance(y, (list, tuple, np.ndarray)) and hasattr(y, "__array__"):
+            y = np.asarray(y)
+        if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
+            raise DataError(got="y with masked entries", wanted="a target everywhere", do="leave those out")
+        per = self.target_per or self._told_by_shape(sequences, y)
+        if per == "step":
+            first = y[0] if isinstance(y, (list, tuple)) and len(y) else y
+            self._last_was_flat = np.ndim(first) == (1 if isinstance(y, (list, tuple)) else 2)
+            return sequences.with_targets(as_targets(y, sequences), per_step=True)
+        targets = numbers(y, "y").astype(np.float64)
+        self._last_was_flat = targets.ndim == 1
+        targets = targets[:, None] if targets.ndim == 1 else targets
+        if targets.ndim != 2 or len(targets) != len(sequences) or 0 in targets.shape:
+            raise DataError(
+                got=f"{len(sequences)} sequences and y of shape {targets.shape}",
+                wanted="a target, or several, for every sequence",
+                do="correct y",
+            )
+        bad = ~(np.abs(targets) <= LARGEST).all(axis=1)
+        if bad.any():
+            n = int(bad.argmax())
+            raise DataError(
+                got=f"Input y contains NaN or infinity: {targets[n].tolist()} at sequence {n}",
+                wanted="finite numbers",
+                do="leave those sequences out",
+            )
+        return sequences.with_targets(targets)
+
+    def _with_own_targets(self, sequences: Sequences) -> Sequences:
+        y = sequences.y
+        assert y is not None
+        if y.dtype.kind not in "iuf":
+            raise DataError(got="labels that are no numbers in y", wanted="numbers", do="fit a classifier")
+        self._last_was_flat = y.ndim == 1 or y.shape[1] == 1
+        y = y.astype(np.float64)
+        return sequences.with_targets(y[:, None] if y.ndim == 1 else y, sequences.per_step)
+
+    @staticmethod
+    def _told_by_shape(sequences: Sequences, y: Any) -> str:
+        """Whether y holds a target for every step or sequence."""
+        if isinstance(y, (list, tuple)):
+            shapes = [np.shape(one) for one in y]
+            of_steps = [shape[:1] == (length,) for shape, length in zip(shapes, sequences.lengths, strict=False)]
+            same = len(set(shapes)) == 1 and len(shapes[0]) < 2
+            return "sequence" if same and not all(of_steps) else "step"
+        shape = np.shape(y)
+        if len(shape) < 2:
+            return "sequence" if np.asarray(y).dtype != object or not np.ndim(np.asarray(y)[0]) else "step"
+        fits = not sequences.ragged and shape[1] == sequences.longest
+        return "step" if len(shape) == 3 or fits else "sequence"
 
     def _learn_targets(self, data: Sequences) -> None:
         assert data.y is not None
-        self.n_outputs_ = data.y.shape[2]
+        self.n_outputs_ = data.y.shape[1]
+        self.target_per_ = "step" if data.per_step else "sequence"
         self.flat_ = self.n_outputs_ == 1 and getattr(self, "_last_was_flat", True)
 
+    def _learn_scale(self, train: Sequences) -> None:
+        assert train.y is not None
+        self.y_scaler_ = Scaler.fit(train.y, limit=None)
+
     def _encoded(self, data: Sequences) -> Sequences:
-        return data
+        assert data.y is not None
+        self.check_targets(data)
+        return data.with_targets(self.y_scaler_(torch.from_numpy(data.y)).numpy(), data.per_step)
 
     def _build(self) -> SequenceNetwork:
-        return SequenceNetwork(
-            self.n_features_in_,
-            self.n_outputs_,
-            cell=self.cell,
-            hidden_size=self.hidden_size,
-            num_layers=self.num_layers,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            per_step=True,
-        )
-
-    def _prepare(self, train: Sequences) -> None:
-        assert train.y is not None
-        if self.standardize:
-            self.network_.x_mean, self.network_.x_scale = mean_and_scale(train, train.x)
-        self.network_.y_mean, self.network_.y_scale = mean_and_scale(train, train.y)
+        return self._new_network(self.n_outputs_, per_step=self.target_per_ == "step")
 
     def _learner(self) -> Regression:
-        return Regression(self.network_)
+        return Regression(self.network_, self.y_scaler_.scale)
 
     def _fitted_config(self) -> dict[str, Any]:
-        return {"n_outputs": self.n_outputs_, "flat": self.flat_}
+        return {
+            "n_outputs": self.n_outputs_,
+            "flat": self.flat_,
+            "target_per": self.target_per_,
+            "y_scaler": self.y_scaler_.to_config(),
+        }
 
     def _restore(self, fitted: dict[str, Any]) -> None:
         self.n_outputs_, self.flat_ = fitted["n_outputs"], fitted["flat"]
+        self.target_per_ = fitted["target_per"]
+        self.y_scaler_ = Scaler.from_config(fitted["y_scaler"])
 
 
 class Regression(Learner):
-    """Squared error of the real steps: trained in units of each target's spread, reported in the unit of y."""
+    """Squared error, of the real steps or of the sequences, in units of each target's spread.
+
+    Metrics are reported in the unit of y.
+    """
 
     monitor, mode = "mse", "min"
 
-    network: SequenceNetwork
+    def __init__(self, network: nn.Module, scale: np.ndarray) -> None:
+        super().__init__(network)
+        self.scale = torch.from_numpy(scale).float()
 
-    def losses(self, output: Tensor, batch: Batch) -> Tensor:
-        target = (batch.y - self.network.y_mean) / self.network.y_scale
-        return (output - target)[self._real(batch)].square().mean(dim=-1).sum()
+    def losses(self, output: Tensor, part: Part) -> Tensor:
+        squared = (output - part.y).square().mean(dim=-1)
+        if part.weights is not None:
+            squared = squared * (part.weights.unsqueeze(1) if squared.dim() == 2 else part.weights)
+        return self._real(squared, part).sum()
 
     def metrics(self) -> MetricCollection:
         return MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
 
-    def update(self, metrics: MetricCollection, output: Tensor, batch: Batch) -> None:
-        real = self._real(batch)
-        predicted = output[real] * self.network.y_scale + self.network.y_mean
-        metrics.update(predicted, batch.y[real])
+    def update(self, metrics: MetricCollection, output: Tensor, part: Part) -> None:
+        scale = self.scale.to(output.device)
+        metrics.update(self._real(output, part) * scale, self._real(part.y, part) * scale)
 
     @staticmethod
-    def _real(batch: Batch) -> Tensor:
-        B, T, _ = batch.y.shape
-        if batch.lengths is None:
-            return torch.ones(B, T, dtype=torch.bool, device=batch.y.device)
-        return (torch.arange(T) < batch.lengths.cpu().unsqueeze(1)).to(batch.y.device)
+    def _real(values: Tensor, part: Part) -> Tensor:
+        """Values of steps without those of padding; values of sequences as they are."""
+        if part.lengths is None or part.y.dim() < 3:
+            return values
+        T = part.y.shape[1]
+        return values[(torch.arange(T) < part.lengths.cpu().unsqueeze(1)).to(values.device)]

@@ -10,21 +10,30 @@ metrics.json   what it scores on the training and the test data
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tidegate.data import BUILT_IN, Dataset, read_dataset, read_sequences, with_test
-from tidegate.errors import ConfigError, RunError
+from tidegate.data import BUILT_IN, Dataset, Sequences
+from tidegate.errors import ConfigError, DataError, DataWarning, RunError, TrainingError
 from tidegate.files import write_whole
+from tidegate.preparation import Reading, Source, constant_channels, read_source, refuse_incomplete, with_test
+from tidegate.preparation.describe import describe, short
 from tidegate.tasks.base import SequenceEstimator
 from tidegate.tasks.load import TASKS, load
 from tidegate.training import is_first_process
 
-FORMAT = 1
+FORMAT = 2
 SETTINGS, METRICS = "run.json", "metrics.json"
+
+Say = Callable[[str], None]
+Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -36,41 +45,69 @@ class Run:
     data: str
     parameters: dict[str, Any]
     data_fingerprint: str
-
-    @property
-    def per_step(self) -> bool:
-        return self.task == "regression"
+    reading: dict[str, Any] = field(default_factory=dict)
+    """What was said of the table, and what was found."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader of the scores should know of the data."""
 
     @property
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says; empty while the run is not finished."""
-        path = self.folder / METRICS
-        return json.loads(path.read_text()) if path.exists() else {}
+        return _read_json(self.folder / METRICS) if (self.folder / METRICS).exists() else {}
 
     def model(self) -> SequenceEstimator:
         """The kept model."""
         if not (self.folder / "model").exists():
             raise RunError(
-                got=f"{self.folder}, a run that is not finished", wanted="a finished one", do="finish it with --resume"
+                got=f"{self.folder} without model, a run that is not finished",
+                wanted="a finished one",
+                do="finish it with --resume",
             )
         return load(self.folder)
 
     def dataset(self) -> Dataset:
         """The data of the run, split as it was."""
-        return with_test(read_dataset(self.data, self.per_step))
+        try:
+            return with_test(read_source(self.data, self.task, Reading(**self.reading)).dataset)
+        except DataError as error:
+            if self.data in BUILT_IN or Path(self.data).exists():
+                raise
+            raise DataError(
+                got=f"the run's data {self.data}, a path where nothing is now",
+                wanted="the data that it was trained on",
+                do=f"name its new place: tidegate evaluate {self.folder} PATH",
+            ) from error
+
+    def has_changed(self, dataset: Dataset) -> bool:
+        """Whether the data is not what the run was trained on."""
+        return dataset.train.fingerprint() != self.data_fingerprint
 
 
 def open_run(folder: Path) -> Run:
     """Return the run of a folder; RunError where there is none."""
+    path = folder / SETTINGS
+    if not path.exists():
+        parts = [name for name in ("model", METRICS, "history.csv", "checkpoints") if (folder / name).exists()]
+        rest = f", although it holds {' and '.join(parts)}" if parts else ""
+        remedy = "restore that file, or train again with another --out; the model alone can predict" if parts else None
+        raise RunError(got=f"{folder} without {SETTINGS}{rest}", wanted="a run folder", do=remedy or "check the path")
+    settings = _read_json(path)
     try:
-        settings = json.loads((folder / SETTINGS).read_text())
-        settings.pop("format")
+        if settings.pop("format") != FORMAT:
+            raise ValueError("another format")
         return Run(folder, **settings)
-    except FileNotFoundError:
-        raise RunError(got=f"{folder} without {SETTINGS}", wanted="a run folder", do="check the path") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunError(
-            got=f"{folder / SETTINGS} that cannot be read ({error})", wanted="a run of this version", do="run it again"
+            got=f"{path} that cannot be read ({error})", wanted="a run of this version", do="run it again"
+        ) from None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(
+            got=f"{path} that cannot be read ({error})", wanted="the file as it was written", do="run it again"
         ) from None
 
 
@@ -80,18 +117,24 @@ def fit_run(
     parameters: dict[str, Any],
     folder: Path,
     *,
+    reading: Reading | None = None,
     resume: bool = False,
     progress: bool = True,
+    say: Say = lambda line: None,
+    tell: Tell | None = None,
 ) -> Run | None:
     """Train, keep the model and score it, all in a run folder.
 
     Args:
         task: classification or regression.
-        data: a built-in name or a path; see `tidegate.data.read_dataset`.
+        data: a built-in name or a path; see `tidegate.read_dataset`.
         parameters: of the task's estimator; the others have their defaults, or with `resume` the run's own.
-        folder: where to; it must not exist, except with `resume`.
+        folder: where to; it must not exist, except with `resume`. A run that is refused leaves nothing behind.
+        reading: what is said of a table.
         resume: go on from the last checkpoint. A resumed run ends with the same bits as one that was never stopped.
         progress: speak on standard error.
+        say: is told in a line each how the data was understood, and what the scores do not show.
+        tell: is told the bytes of a table that are read, and all of them.
 
     Returns:
         The run, or none in a process that torchrun started and that does not speak for all.
@@ -99,24 +142,37 @@ def fit_run(
     estimator_class = task_of(task)
     started = open_run(folder) if resume and (folder / SETTINGS).exists() else None
     if started is not None:
-        _check_same(started, task, data, parameters)
-        parameters = started.parameters
+        _check_same(started, task, data, parameters, reading)
+        parameters, reading = started.parameters, Reading(**started.reading)
     estimator = estimator_class(**parameters)
     estimator.settings()
     if started is None and is_first_process():
         check_free(folder)
 
-    source = data if data in BUILT_IN else str(Path(data).resolve())
-    dataset = with_test(read_dataset(source if data in BUILT_IN else data, task == "regression"))
+    warned: list[str] = []
+    with _said(warned.append):
+        found = read_source(data, task, reading, tell=tell if is_first_process() else None)
+        if estimator.missing == "refuse":
+            refuse_incomplete(found.dataset.train)
+        dataset = with_test(found.dataset)
+        if started is None and task == "classification" and "shift" not in parameters:
+            estimator.set_params(shift=dataset.shift)
+        estimator.reading_ = found.reading if found.reading.layout is not None else None
+        train, validation = estimator._set_up(estimator._labeled(dataset.train))
+        _check_test(estimator, dataset.test)
+        notes = [*dataset.notes, *_cautions(estimator, dataset, validation)]
+    notes += warned
+
     fingerprint = dataset.train.fingerprint()
+    source = data if data in BUILT_IN else str(Path(data).resolve())
     if started is None:
-        estimator.set_params(shift=parameters.get("shift", dataset.shift if task == "classification" else 0))
-        run = Run(folder, task, source, estimator.get_params(), fingerprint)
+        run = Run(folder, task, source, estimator._parameters(), fingerprint, found.reading.to_config(), notes)
+        made = not folder.exists()
         if is_first_process():
-            begun = {name: getattr(run, name) for name in ("task", "data", "parameters", "data_fingerprint")}
+            begun = {name: value for name, value in asdict(run).items() if name != "folder"}
             start_folder(folder, SETTINGS, {"format": FORMAT, **begun})
     else:
-        run = started
+        run, made = started, False
         if run.data_fingerprint != fingerprint:
             raise RunError(
                 got=f"data in {data} that has changed since the run began",
@@ -125,51 +181,199 @@ def fit_run(
             )
     if started is not None and run.metrics:
         return run if is_first_process() else None
+    if is_first_process():
+        for line in (short(describe(found, task)), *notes):
+            say(line)
 
-    fitted = estimator._train(dataset.train, folder=folder, resume=resume, progress=progress)
+    try:
+        fitted = estimator._train(train, validation, folder=folder, resume=resume, progress=progress)
+    except TrainingError:
+        # Going on from its checkpoint, the run would end the same way: nothing is lost.
+        if started is None and is_first_process():
+            _take_back(folder, made)
+        raise
     if not fitted.is_first:
         return None
     estimator.save(folder / "model")
-    metrics: dict[str, Any] = {"train": estimator.metrics(dataset.train)}
+    metrics: dict[str, Any] = {"train": estimator.metrics(estimator._labeled(dataset.train))}
     if dataset.test is not None:
-        metrics["test"] = estimator.metrics(dataset.test)
+        metrics["test"] = estimator.metrics(estimator._labeled(dataset.test))
     metrics["kept"] = fitted.best
+    metrics["kept_by"] = "training data" if validation is None else f"{len(validation)} validation sequences"
     metrics["seconds"] = round(fitted.seconds, 1)
     metrics["parameters"] = sum(p.numel() for p in estimator.network_.parameters())
     write_json(folder / METRICS, metrics)
     return run
 
 
-def evaluate(folder: Path, data: str | None = None) -> dict[str, Any]:
-    """Score a run's or a bundle's model on its own test set, or on other data (its test part, or all of it)."""
-    model = load(folder)
-    per_step = model.task == "regression"
-    dataset = read_dataset(data, per_step) if data else open_run(folder).dataset()
-    return {"test": model.metrics(dataset.test if dataset.test is not None else dataset.train)}
+@contextmanager
+def _said(say: Say) -> Iterator[None]:
+    """What is warned of data meanwhile is said in a line."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DataWarning)
+        yield
+    for line in dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, DataWarning)):
+        say(line)
+    for one in caught:
+        if not issubclass(one.category, DataWarning):
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
 
 
-def predict(folder: Path, source: str) -> tuple[list[str], list[list[Any]]]:
-    """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name.
+def _check_test(estimator: SequenceEstimator, test: Sequences | None) -> None:
+    """Find out before training whether the test part can be scored."""
+    if test is None:
+        return
+    try:
+        estimator.check_targets(estimator._labeled(test))
+        estimator.preparation_.encode(test)
+    except DataError as error:
+        raise DataError(got=f"{error.got}, in the test part", wanted=error.wanted, do=error.do) from None
 
-    One row a sequence with its label and probability, or one row a step with its targets.
+
+def _cautions(estimator: SequenceEstimator, dataset: Dataset, validation: Sequences | None) -> list[str]:
+    """What the scores do not show, each a line."""
+    lines = []
+    constant = constant_channels(dataset.train)
+    if constant and len(constant) == dataset.train.n_channels:
+        lines.append("all channels are constant: there is nothing to learn from")
+    elif constant and not dataset.image:
+        shown = ", ".join(constant[:10]) + (f" and {len(constant) - 10} more" if len(constant) > 10 else "")
+        lines.append(f"constant in training: {shown}")
+    if validation is None:
+        lines.append(
+            f"{len(dataset.train)} training sequence{'s'[: len(dataset.train) != 1]}, too few to hold some out: "
+            "the training data chooses the kept model"
+        )
+    if estimator.task == "classification" and dataset.test is not None:
+        there = set(np.asarray(dataset.test.y).tolist())
+        absent = [str(label) for label in estimator.classes_.tolist() if label not in there]
+        if absent:
+            lines.append(f"without an example in the test part: {', '.join(absent[:10])}")
+    return lines
+
+
+def _take_back(folder: Path, made: bool) -> None:
+    """Remove what a refused run began to write."""
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    for name in (SETTINGS, "history.csv"):
+        (folder / name).unlink(missing_ok=True)
+    if made and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def evaluate(
+    folder: Path, data: str | None = None, reading: Reading | None = None, say: Say = lambda line: None
+) -> dict[str, Any]:
+    """Score a run's or a bundle's model on its own test set, or on other data (its test part, or all of it).
+
+    The run's own data under another path is known by its checksum, and its test part alone is scored.
     """
     model = load(folder)
-    dataset = read_sequences(source, model.task == "regression")
-    sequences = dataset.test if source in BUILT_IN and dataset.test is not None else dataset.train
+    with _said(say):
+        if data is None:
+            run = open_run(folder)
+            dataset = run.dataset()
+            if run.has_changed(dataset):
+                say(f"{run.data} has changed since the model was trained on it: its test part may hold training data")
+            return _scored(model, dataset, say)
+        said = (reading or Reading()).or_else(_trained_reading(model))
+        dataset = read_source(data, model.task, said).dataset
+        if (folder / SETTINGS).exists():
+            own = with_test(dataset)
+            if not open_run(folder).has_changed(own):
+                say("this is the data that the model was trained on: its test part is scored")
+                return _scored(model, own, say)
+        return _scored(model, dataset, say, all_of_it="all sequences are scored")
+
+
+def _scored(model: SequenceEstimator, dataset: Dataset, say: Say, all_of_it: str = "") -> dict[str, Any]:
+    part = dataset.test
+    if part is None:
+        part = dataset.train
+        if not all_of_it:
+            say("there is no test part: these scores are of the training data")
+            return {"train": model.metrics(model._labeled(part))}
+    return {"test": model.metrics(model._labeled(part))}
+
+
+def _trained_reading(model: SequenceEstimator) -> Reading:
+    """How tables are read for a model: as the one that it was trained on, but for how this file is written."""
+    trained = model.reading_ or Reading()
+    return replace(trained, separator=None, decimal=None, encoding=None)
+
+
+def predict(
+    folder: Path,
+    source: str,
+    *,
+    reading: Reading | None = None,
+    probabilities: bool = False,
+    say: Say = lambda line: None,
+) -> tuple[list[str], list[list[Any]]]:
+    """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name.
+
+    One row a sequence with its label and its probability, or with those of all classes; or one row a step, or a
+    sequence, with its targets. Sequences and steps are named by the ids and times of the source, where it has some.
+    """
+    model = load(folder)
+    with _said(say):
+        said = (reading or Reading()).or_else(_trained_reading(model))
+        found = read_source(source, model.task, said if _is_table(source, model) else reading, predicting=True)
+        dataset = found.dataset
+        for note in dataset.notes:
+            say(note)
+        sequences = dataset.train
+        if source in BUILT_IN and (test := with_test(dataset).test) is not None:
+            sequences = test
+        names = [_id_name(found, sequences)]
+        ids = range(len(sequences)) if sequences.ids is None else sequences.ids
+        if model.task == "classification":
+            return _label_rows(model, sequences, names, ids, probabilities)
+        return _number_rows(model, sequences, found, names, ids)
+
+
+def _is_table(source: str, model: SequenceEstimator) -> bool:
+    """Whether what is known of the columns in training says something of this source."""
+    path = Path(source)
+    return source not in BUILT_IN and (path.is_dir() or path.suffix.lower() not in (".npz", ".npy", ".ts"))
+
+
+def _id_name(found: Source, sequences: Sequences) -> str:
+    named = found.reading.id
+    return named if named is not None and sequences.ids is not None else "sequence"
+
+
+def _label_rows(
+    model: Any, sequences: Sequences, header: list[str], ids: Any, probabilities: bool
+) -> tuple[list[str], list[list[Any]]]:
+    shares = model.predict_proba(sequences)
+    best = shares.argmax(axis=1)
     rows: list[list[Any]] = []
-    if model.task == "classification":
-        if sequences.y is not None:
-            model._check_known(sequences.y)
-        probabilities = model.predict_proba(sequences)
-        for n, row in enumerate(probabilities):
-            best = int(row.argmax())
-            rows.append([n, model.classes_[best].item(), round(float(row[best]), 6)])
-        return ["sequence", "label", "probability"], rows
-    values = model._values(sequences)[0]
-    outputs = values.shape[2]
-    for n, (sequence, steps) in enumerate(zip(values, sequences.lengths, strict=True)):
-        rows += [[n, t, *map(float, sequence[t])] for t in range(steps)]
-    return ["sequence", "step", *(["y"] if outputs == 1 else [f"y{k}" for k in range(outputs)])], rows
+    for n, (name, row) in enumerate(zip(ids, shares, strict=True)):
+        shown = row if probabilities else row[best[n] : best[n] + 1]
+        rows.append([name, model.classes_[best[n]].item(), *(round(float(share), 6) for share in shown)])
+    columns = [f"probability_{label}" for label in model.classes_] if probabilities else ["probability"]
+    return [*header, "label", *columns], rows
+
+
+def _number_rows(
+    model: Any, sequences: Sequences, found: Source, header: list[str], ids: Any
+) -> tuple[list[str], list[list[Any]]]:
+    values = model.values(sequences)[0]
+    outputs = values.shape[1]
+    targets = found.reading.target or (model.reading_.target if model.reading_ else None)
+    names = list(targets) if targets and len(targets) == outputs else ["y"] if outputs == 1 else None
+    names = names or [f"y{k}" for k in range(outputs)]
+    if model.target_per_ == "sequence":
+        return [*header, *names], [[name, *map(float, row)] for name, row in zip(ids, values, strict=True)]
+    times = sequences.times
+    rows = []
+    for name, start, steps in zip(ids, sequences.starts, sequences.lengths, strict=True):
+        for t in range(int(steps)):
+            when = t if times is None else times[start + t]
+            rows.append([name, when, *map(float, values[start + t])])
+    when = found.reading.time if times is not None and found.reading.time else "step"
+    return [*header, when, *names], rows
 
 
 def task_of(name: str) -> type[SequenceEstimator]:
@@ -213,9 +417,12 @@ def start_folder(folder: Path, name: str, settings: dict[str, Any]) -> None:
         ) from None
 
 
-def _check_same(run: Run, task: str, data: str, parameters: dict[str, Any]) -> None:
+def _check_same(run: Run, task: str, data: str, parameters: dict[str, Any], reading: Reading | None) -> None:
     given = {"task": task, "data": data if data in BUILT_IN else str(Path(data).resolve()), **parameters}
     began = {"task": run.task, "data": run.data, **run.parameters}
+    if reading is not None:
+        given |= reading.to_config()
+        began |= run.reading
     for name, value in given.items():
         if value != began.get(name):
             raise RunError(

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
 from lightning import Trainer
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from tidegate.errors import RunError
 from tidegate.files import write_whole
 from tidegate.training.module import RecurrentModule
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, honored between two steps."""
+    """Ctrl-C, honored between two steps; Lightning ends the program on a KeyboardInterrupt."""
 
 
 class KeepBest(lightning.Callback):
@@ -58,6 +60,18 @@ class KeepBest(lightning.Callback):
             self.best = {"step": step, **checked}
             self.weights = {name: value.detach().cpu().clone() for name, value in module.network.state_dict().items()}
 
+        if self.stalled(module.settings.patience):
+            trainer.should_stop = True
+
+    def stalled(self, patience: int | None) -> bool:
+        """Whether the last `patience` checks brought no improvement."""
+        best = self.best
+        return (
+            patience is not None
+            and best is not None
+            and sum(r["step"] > best["step"] for r in self.history) >= patience
+        )
+
     @staticmethod
     def _rank(module: RecurrentModule, checked: dict[str, float]) -> tuple[float, float]:
         sign = 1 if module.learner.mode == "max" else -1
@@ -80,7 +94,9 @@ class KeepBest(lightning.Callback):
 class Checkpoints(lightning.Callback):
     """Writes `last.ckpt` and `history.csv`, whole or not at all, after every check and every minute between them.
 
-    The first Ctrl-C is honored after the step in progress, with a checkpoint; the second one at once.
+    The first Ctrl-C is honored after the step in progress, with a checkpoint; the second one at once, or when the
+    checkpoint that is being written is whole. SIGTERM is taken for Ctrl-C where the program listens to it already.
+    Raises RunError where the disk is full or the folder cannot be written.
     """
 
     EVERY = 60.0  # seconds between two checkpoints where no check comes sooner
@@ -88,21 +104,41 @@ class Checkpoints(lightning.Callback):
     def __init__(self, folder: Path | None, history: Path | None, keep: KeepBest) -> None:
         self.folder, self.history, self.keep = folder, history, keep
         self.interrupted = False
+        self.writing = False
         self.written = time.monotonic()
+        self.previous: dict[int, Any] = {}
+
+    def setup(self, trainer: Trainer, module: Any, stage: str) -> None:
+        trainer.strategy.checkpoint_io = WholeFiles()
+        if threading.current_thread() is threading.main_thread():
+            # Before Lightning puts its own in the place of SIGTERM's.
+            self.previous = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
 
     def on_train_start(self, trainer: Trainer, module: Any) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self.previous = signal.signal(signal.SIGINT, self._on_sigint)
+        for each, previous in self.previous.items():
+            # Of several processes torchrun ends some sooner, and a checkpoint takes them all.
+            if each == signal.SIGINT or (callable(previous) and trainer.world_size == 1):
+                signal.signal(each, self._on_signal)
 
     def teardown(self, trainer: Trainer, module: Any, stage: str) -> None:
-        if hasattr(self, "previous"):
-            signal.signal(signal.SIGINT, self.previous)
-            del self.previous
+        for each, previous in self.previous.items():
+            signal.signal(each, previous)
+        self.previous = {}
 
-    def _on_sigint(self, signum: int, frame: Any) -> None:
-        if self.interrupted:
+    def on_exception(self, trainer: Trainer, module: Any, exception: BaseException) -> None:
+        self.teardown(trainer, module, "fit")
+        if isinstance(exception, KeyboardInterrupt):
+            raise Interrupted from None
+
+    def _on_signal(self, signum: int, frame: Any) -> None:
+        again, self.interrupted = self.interrupted, True
+        previous = self.previous.get(signum)
+        if callable(previous):
+            # Whoever listened before is told, and waits for the end of the step too.
+            with suppress(KeyboardInterrupt):
+                previous(signum, frame)
+        if again and not self.writing:
             raise Interrupted
-        self.interrupted = True
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, *args: Any) -> None:
         step = trainer.datamodule.step  # type: ignore[attr-defined]
@@ -126,15 +162,27 @@ class Checkpoints(lightning.Callback):
     def _write(self, trainer: Trainer) -> None:
         if self.folder is None or self.history is None:
             return
-        last = self.folder / "last.ckpt"
-        writing = self.folder / ".last.ckpt.writing"
-        trainer.save_checkpoint(writing)
-        if trainer.is_global_zero:
-            with writing.open("rb") as file:
-                os.fsync(file.fileno())
-            writing.replace(last)
-            write_history(self.history, self.keep.history)
+        self.writing = True
+        try:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+            if trainer.is_global_zero:
+                write_history(self.history, self.keep.history)
+        except RunError as error:
+            raise RunError(
+                got=error.got, wanted=error.wanted, do=f"{error.do}, then pass --resume to go on with the run"
+            ) from None
+        finally:
+            self.writing = False
         self.written = time.monotonic()
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint whole or not at all."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        write_whole(Path(path), content.getbuffer())
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
@@ -193,3 +241,6 @@ class Progress(lightning.Callback):
         if self.bar:
             self.bar.stop()
             self.bar = None
+
+    def on_exception(self, trainer: Trainer, module: Any, exception: BaseException) -> None:
+        self.teardown(trainer, module, "fit")

@@ -16,6 +16,7 @@ import torch
 
 from tidegate.data import Sequences
 from tidegate.errors import RunError
+from tidegate.preparation import Scaler
 from tidegate.training.callbacks import Checkpoints, Interrupted, KeepBest, Progress
 from tidegate.training.data import RecurrentData
 from tidegate.training.module import Learner, RecurrentModule
@@ -39,6 +40,7 @@ def fit(
     learner: Learner,
     train: Sequences,
     validation: Sequences | None,
+    scaler: Scaler,
     settings: Settings,
     *,
     folder: Path | None = None,
@@ -51,6 +53,7 @@ def fit(
         learner: a network with its loss and metrics.
         train: what it learns from; labels as classes 0, 1, …
         validation: what chooses the kept weights; the training data where none.
+        scaler: what brings the values to the network's scale.
         settings: how to train.
         folder: the run folder, for `checkpoints/last.ckpt` and `history.csv`; none to write nothing.
         resume: go on from that checkpoint, where there is one.
@@ -79,7 +82,7 @@ def fit(
     if progress:
         callbacks.append(Progress())
 
-    data = RecurrentData(train, validation, plan, settings)
+    data = RecurrentData(train, validation, scaler, plan, settings)
     module = RecurrentModule(learner, plan, settings)
     done = step_of(checkpoint) if checkpoint else 0
     data.step = done
@@ -97,14 +100,13 @@ def fit(
             enable_model_summary=False,
             **_processes(),
         )
-        if done < plan.steps:
+        if checkpoint is not None:
+            keep.load_state_dict(_load(checkpoint)["callbacks"][keep.state_key])
+        if done < plan.steps and not keep.stalled(settings.patience):
             try:
                 trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
             except Interrupted:
                 raise KeyboardInterrupt from None
-        else:
-            assert checkpoint is not None
-            keep.load_state_dict(_load(checkpoint)["callbacks"][keep.state_key])
     module.network.load_state_dict(keep.weights)
     assert keep.best is not None
     return Fitted(keep.history, keep.best, keep.seconds, trainer.is_global_zero)

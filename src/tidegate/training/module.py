@@ -13,14 +13,14 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torchmetrics import MeanMetric, MetricCollection
 
 from tidegate.errors import TrainingError
-from tidegate.training.data import Batch
+from tidegate.training.data import Batch, Part
 from tidegate.training.settings import Plan, Settings
 
 
 class Learner(ABC):
     """What a task gives to be trained: a network, its loss and its metrics."""
 
-    monitor: ClassVar[str]
+    monitor: str
     """The metric that chooses the kept model."""
     mode: ClassVar[str]
     """max or min."""
@@ -29,16 +29,16 @@ class Learner(ABC):
         self.network = network
 
     @abstractmethod
-    def losses(self, output: Tensor, batch: Batch) -> Tensor:
-        """The sum of the losses of a batch."""
+    def losses(self, output: Tensor, part: Part) -> Tensor:
+        """The sum of the losses of some sequences."""
 
     @abstractmethod
     def metrics(self) -> MetricCollection:
         """Fresh metrics, to be updated by `update`."""
 
     @abstractmethod
-    def update(self, metrics: MetricCollection, output: Tensor, batch: Batch) -> None:
-        """Count a batch."""
+    def update(self, metrics: MetricCollection, output: Tensor, part: Part) -> None:
+        """Count some sequences."""
 
 
 class RecurrentModule(lightning.LightningModule):
@@ -65,7 +65,8 @@ class RecurrentModule(lightning.LightningModule):
         seed(step_seed % 2**63)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        loss = self.learner.losses(self.network(batch.x, batch.lengths), batch) * batch.weight
+        losses = [self.learner.losses(self.network(part.x, part.lengths), part) for part in batch.parts]
+        loss = sum(losses[1:], losses[0]) * batch.weight
         self.last_loss = loss.item()
         if not torch.isfinite(loss):
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
@@ -85,13 +86,15 @@ class RecurrentModule(lightning.LightningModule):
         self.validation_loss.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        output = self.network(batch.x, batch.lengths)
+        losses = []
+        for part in batch.parts:
+            output = self.network(part.x, part.lengths)
+            losses.append(self.learner.losses(output, part))
+            if batch.weight:
+                self.learner.update(self.metrics, output, part)
         if batch.weight:
-            self.learner.update(self.metrics, output, batch)
             world = self.trainer.world_size
-            self.validation_loss.update(
-                self.learner.losses(output, batch) * batch.weight / world, weight=world / batch.weight
-            )
+            self.validation_loss.update(sum(losses) * batch.weight / world, weight=world / batch.weight)
 
     def on_validation_epoch_end(self) -> None:
         values = {name: value.item() for name, value in self.metrics.compute().items()}

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tidegate.errors import ConfigError
 
 SCHEDULES = ("auto", "one-cycle", "constant")
@@ -31,6 +33,9 @@ class Settings:
     """Largest norm of the gradient; none to leave it alone."""
     weight_decay: float = 0.0
     """Decoupled, as in AdamW (Loshchilov & Hutter 2019)."""
+    patience: int | None = None
+    """Checks without an improvement after which training stops (early stopping, Prechelt 1998); none to run to the
+    end. The schedule is that of the whole run."""
     validation_share: float = 0.1
     """Share of the training data that chooses the kept model: at most 2,000 sequences; of less than 5, the training
     data itself does."""
@@ -43,6 +48,9 @@ class Settings:
     """Of the first weights, the order of the data, and dropout."""
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.generic):
+                object.__setattr__(self, name, value.item())
         if self.epochs is not None and self.steps is not None:
             raise ConfigError(got="both epochs and steps", wanted="one of the two", do="leave one out")
         check_at_least("epochs", self.epochs, 1, optional=True)
@@ -50,6 +58,7 @@ class Settings:
         check_at_least("batch_size", self.batch_size, 1)
         check_at_least("shift", self.shift, 0)
         check_at_least("checks", self.checks, 1, optional=True)
+        check_at_least("patience", self.patience, 1, optional=True)
         check_at_least("seed", self.seed, 0)
         check_number("learning_rate", self.learning_rate, above=0)
         check_number("weight_decay", self.weight_decay, least=0)
@@ -67,7 +76,7 @@ def check_at_least(name: str, value: Any, least: int, optional: bool = False) ->
     if optional and value is None:
         return
     # numpy's integers count as whole numbers, truth values do not.
-    if not hasattr(value, "__index__") or isinstance(value, bool) or value < least:
+    if not hasattr(value, "__index__") or isinstance(value, (bool, np.bool_)) or value < least:
         raise ConfigError(got=f"{name}={value!r}", wanted=f"a whole number of at least {least}", do=f"correct {name}")
 
 
@@ -79,6 +88,7 @@ def check_number(
     wanted = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
     fits = (
         hasattr(value, "__float__")
+        and np.ndim(value) == 0
         and not isinstance(value, bool)
         and math.isfinite(value)
         and (above is None or value > above)

@@ -1,0 +1,79 @@
+"""tidegate describe"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from tidegate.cli.options import table_options
+
+
+@table_options
+def describe(
+    data: Annotated[str, typer.Argument(help="As for fit: a built-in name or a path.")],
+    task: Annotated[str | None, typer.Option(help="classification or regression.  [default: by the target]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    reading: Any = None,
+) -> None:
+    """Tell what is understood of a source, before anything is trained on it."""
+    from tidegate.cli.progress import reading_progress
+    from tidegate.preparation import read_source
+    from tidegate.preparation.describe import describe as describe_source
+
+    with reading_progress(data) as tell:
+        found = describe_source(read_source(data, task, reading, tell=tell), task)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, text in lines(found):
+        typer.echo(f"{name:<10}{text}")
+
+
+def lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """A description as names and texts."""
+    length, split, time = found["length"], found["split"], found["time"]
+    rows = [
+        ("source", found["name"]),
+        ("sequences", f"{found['sequences']:,}" + (f", by the column {found['id']!r}" if found["id"] else "")),
+        ("steps", f"{found['steps']:,} in all; {length['shortest']:,} to {length['longest']:,} a sequence, "
+                  f"median {length['median']:,g}"),
+    ]  # fmt: skip
+    if time:
+        kind = time["kind"] + (f", {time['format']}" if time["format"] else "")
+        rows.append(("time", f"{time['column']!r} ({kind}); step {time['step']}, "
+                             f"{'regular' if time['regular'] else 'not regular'}"))  # fmt: skip
+    for k, channel in enumerate(found["channels"][:50]):
+        rows.append(("channels" if k == 0 else "", _channel(channel)))
+    if len(found["channels"]) > 50:
+        rows.append(("", f"and {len(found['channels']) - 50:,} more"))
+    rows.append(("target", _target(found["target"])))
+    test = f"{split['test']:,} to test ({split['test_is']})" if split["test"] else "none to test"
+    rows.append(("split", f"{split['training']:,} sequences to train, {test}"))
+    rows += [("note", note) for note in found["notes"]]
+    if found["constant"]:
+        rows.append(("note", f"constant: {', '.join(found['constant'][:20])}"))
+    return rows
+
+
+def _channel(channel: dict[str, Any]) -> str:
+    if channel["kind"] == "text":
+        names = channel["categories"]
+        kind = f"text: {', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
+    elif channel["lowest"] is None:
+        kind = "no values"
+    else:
+        kind = f"{channel['lowest']:.6g} to {channel['highest']:.6g}"
+    missing = f"; {100 * channel['missing']:.2g} % missing" if channel["missing"] else ""
+    return f"{channel['name']}: {kind}{missing}"
+
+
+def _target(target: dict[str, Any] | None) -> str:
+    if target is None:
+        return "none"
+    name = f"{', '.join(target['column'])!r}: " if target["column"] else ""
+    if "classes" not in target:
+        return f"{name}{target['kind']}, {target['lowest']:.6g} to {target['highest']:.6g}"
+    classes = [f"{label} ({count:,})" for label, count in target["classes"].items()]
+    return f"{name}{len(classes)} classes: {', '.join(classes[:50])}{', …' if len(classes) > 50 else ''}"

@@ -1,0 +1,68 @@
+"""Options that several commands share: how a table is read."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+TABLES = "Tables"
+HELP = {
+    "id": "Column that names the sequence.  [default: id]",
+    "time": "Column that orders the steps.  [default: time, else the order of the rows]",
+    "target": "Column of the label or target, or several targets, by commas.  [default: y]",
+    "channels": "Columns to learn from, by commas.  [default: all others]",
+    "categorical": "Channels that are categories though they look like numbers, by commas.  [default: none]",
+    "time_format": "How dates are written, such as %d.%m.%Y.  [default: found]",
+    "layout": "long: a row a step; wide: a row a sequence.  [default: found]",
+    "target_per": "sequence or step: what has a target in regression.  [default: found]",
+    "separator": "Between cells: a character, tab, comma, semicolon or space.  [default: found]",
+    "decimal": "Decimal sign, . or ,  [default: found]",
+    "encoding": "Of a text file, such as utf-8 or cp1252.  [default: found]",
+}
+"""Of each field of `tidegate.preparation.Reading`."""
+
+
+def table_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say how a table is read; it gets them as one argument `reading`."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.name != "reading"]
+    shared = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None, typer.Option(f"--{name.replace('_', '-')}", help=text, rich_help_panel=TABLES)
+            ],
+        )
+        for name, text in HELP.items()
+    ]
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:
+        said = {name: given.pop(name) for name in HELP}
+        command(**given, reading=_reading(said))
+
+    parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + shared
+    del wrapped.__wrapped__
+    wrapped.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapped
+
+
+def _reading(said: dict[str, str | None]) -> Any:
+    """What was said of a table, or none."""
+    if all(value is None for value in said.values()):
+        return None
+    from tidegate.preparation import Reading
+
+    return Reading(**said)
+
+
+def say(line: str) -> None:
+    """A line for a person, on standard error."""
+    typer.echo(line, err=True)

@@ -1,0 +1,143 @@
+"""What the program understands of a source, before anything is trained on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tidegate.data import Sequences
+from tidegate.preparation.encode import constant_channels
+from tidegate.preparation.read import Source
+from tidegate.preparation.split import labels_of, with_test
+
+SHOWN = 12
+
+
+def describe(source: Source, task: str | None = None) -> dict[str, Any]:
+    """Sequences, lengths, time, channels with kind, range and share missing, target, classes and split, as JSON."""
+    dataset = with_test(source.dataset)
+    whole = source.dataset.train
+    test_is = "none" if dataset.test is None else "a fixed fifth" if source.dataset.test is None else "its own"
+    reading = source.reading.to_config()
+    return {
+        "name": dataset.name,
+        "task": task,
+        "sequences": len(whole),
+        "steps": int(whole.lengths.sum()),
+        "length": {
+            "shortest": int(whole.lengths.min()),
+            "median": float(np.median(whole.lengths)),
+            "longest": whole.longest,
+        },
+        "id": reading.get("id"),
+        "time": _time(source),
+        "layout": reading.get("layout"),
+        "channels": _channels(whole),
+        "target": _target(whole, reading),
+        "split": {
+            "training": len(dataset.train),
+            "test": 0 if dataset.test is None else len(dataset.test),
+            "test_is": test_is,
+        },
+        "constant": constant_channels(whole),
+        "notes": list(dataset.notes),
+    }
+
+
+def _time(source: Source) -> dict[str, Any] | None:
+    """The column, how it was read, and the step between two rows."""
+    if source.times is None:
+        return None
+    return {
+        "column": source.reading.time,
+        "kind": source.times.kind,
+        "format": source.reading.time_format,
+        "step": source.times.step,
+        "regular": source.times.regular,
+    }
+
+
+def _channels(sequences: Sequences) -> list[dict[str, Any]]:
+    names = sequences.channels or [str(k) for k in range(sequences.n_channels)]
+    channels = []
+    for k, name in enumerate(names):
+        column = sequences.values[:, k]
+        real = column[~np.isnan(column)]
+        missing = 1 - len(real) / len(column)
+        found: dict[str, Any] = {"name": name, "missing": missing}
+        if name in sequences.categories:
+            found |= {"kind": "text", "categories": list(sequences.categories[name])}
+        else:
+            low, high = (float(real.min()), float(real.max())) if len(real) else (None, None)
+            found |= {"kind": "number", "lowest": low, "highest": high}
+        channels.append(found)
+    return channels
+
+
+def _target(sequences: Sequences, reading: dict[str, Any]) -> dict[str, Any] | None:
+    y = sequences.y
+    if y is None:
+        return None
+    named = {"column": reading.get("target")}
+    labels = labels_of(sequences)
+    if labels is not None and not (labels.dtype.kind == "f" and len(np.unique(labels)) > len(labels) / 2):
+        classes, counts = np.unique(labels, return_counts=True)
+        return named | {
+            "kind": "a label a sequence",
+            "classes": {str(label): int(count) for label, count in zip(classes, counts, strict=True)},
+        }
+    per = "step" if sequences.per_step else "sequence"
+    outputs = 1 if y.ndim == 1 else y.shape[1]
+    return named | {
+        "kind": f"a number a {per}" if outputs == 1 else f"{outputs} numbers a {per}",
+        "lowest": float(y.min()),
+        "highest": float(y.max()),
+    }
+
+
+def short(found: dict[str, Any]) -> str:
+    """A description in one line."""
+    n, length = found["sequences"], found["length"]
+    span = (
+        f"{length['shortest']:,}"
+        if length["shortest"] == length["longest"]
+        else (f"{length['shortest']:,} to {length['longest']:,}")
+    )
+    parts = [f"{n:,} sequence{'s'[: n != 1]} of {span} step{'s'[: length['longest'] != 1]}"]
+    if found["id"]:
+        parts[0] += f" by {found['id']!r}"
+    if found["time"]:
+        time = found["time"]
+        kind = time["kind"] + (f", {time['format']}" if time["format"] else "")
+        parts.append(
+            f"in order of {time['column']!r} ({kind}; {'every' if time['regular'] else 'about every'} {time['step']})"
+        )
+    parts.append(_short_channels(found["channels"]))
+    if found["target"]:
+        parts.append(_short_target(found["target"]))
+    split = found["split"]
+    parts.append(f"{split['training']:,} to train, {split['test']:,} to test" if split["test"] else "no test part")
+    return f"{found['name']}: {'; '.join(parts)}"
+
+
+def _short_channels(channels: list[dict[str, Any]]) -> str:
+    named = [
+        channel["name"] + (f" (text, {len(channel['categories'])} categories)" if channel["kind"] == "text" else "")
+        for channel in channels[:SHOWN]
+    ]
+    if all(channel["name"] == str(k) for k, channel in enumerate(channels)):
+        return f"{len(channels)} channel{'s'[: len(channels) != 1]}"
+    more = f", and {len(channels) - SHOWN} more" if len(channels) > SHOWN else ""
+    holes = max(channel["missing"] for channel in channels)
+    gaps = f" ({100 * holes:.2g} % missing at most)" if holes else ""
+    return f"channel{'s'[: len(channels) != 1]} {', '.join(named)}{more}{gaps}"
+
+
+def _short_target(target: dict[str, Any]) -> str:
+    name = f"target {', '.join(target['column'])!r}, " if target["column"] else ""
+    if "classes" not in target:
+        return f"{name}{target['kind']}, {target['lowest']:.4g} to {target['highest']:.4g}"
+    classes = [f"{label} ({count:,})" for label, count in list(target["classes"].items())[:SHOWN]]
+    more = ", …" if len(target["classes"]) > SHOWN else ""
+    return f"{name}{len(target['classes'])} classes: {', '.join(classes)}{more}"

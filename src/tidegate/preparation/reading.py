@@ -1,0 +1,82 @@
+"""What a person says of a table: which column is what, and how it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from tidegate.data.table import TableFormat
+from tidegate.errors import ConfigError
+
+LAYOUTS = ("long", "wide")
+PER = ("sequence", "step")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read a table; none is found from the table, or refused with the option that says it.
+
+    Names are compared without case where none is spelled the same. On the command line each field is an option:
+    `--time-format`, and so on.
+    """
+
+    id: str | None = None
+    """The column that names the sequence; by default `id`."""
+    time: str | None = None
+    """The column that orders the steps; by default `time`, and without one the order of the rows."""
+    target: str | Sequence[str] | None = None
+    """The column of the label or of the target, or several of targets; by default `y`."""
+    channels: str | Sequence[str] | None = None
+    """The columns to learn from; by default all others."""
+    categorical: str | Sequence[str] | None = None
+    """Channels that are categories although they look like numbers."""
+    time_format: str | None = None
+    """How dates are written, as for strptime: %d.%m.%Y %H:%M."""
+    layout: str | None = None
+    """long: a row a step; wide: a row a sequence, whose columns are the steps of one channel."""
+    target_per: str | None = None
+    """sequence or step: what has a target, where both would do."""
+    separator: str | None = None
+    """What stands between the cells of a text file: a character, or tab, comma, semicolon, space."""
+    decimal: str | None = None
+    """The decimal sign of a text file: . or ,"""
+    encoding: str | None = None
+    """The encoding of a text file, such as utf-8 or cp1252."""
+
+    def __post_init__(self) -> None:
+        for name in ("target", "channels", "categorical"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                value = [part.strip() for part in value.split(",") if part.strip()]
+            if value is not None:
+                object.__setattr__(self, name, tuple(map(str, value)))
+        for name, allowed in (("layout", LAYOUTS), ("target_per", PER)):
+            value = getattr(self, name)
+            if value is not None and value not in allowed:
+                raise ConfigError(
+                    got=f"{name}={value!r}",
+                    wanted=f"one of {', '.join(allowed)}",
+                    do=f"correct --{name.replace('_', '-')}",
+                )
+
+    @property
+    def format(self) -> TableFormat:
+        return TableFormat(self.separator, self.decimal, self.encoding)
+
+    def or_else(self, other: Reading) -> Reading:
+        """What is said here, and for the rest what `other` says."""
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(other, **{name: value for name, value in said.items() if value is not None})
+
+    def to_config(self) -> dict[str, Any]:
+        """As JSON, without what is not said."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
+
+
+OPTIONS = tuple(field.name for field in fields(Reading))
+"""The names of what can be said."""

@@ -1,0 +1,120 @@
+"""Every command's help tells the defaults, and the Tab key knows the names."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from tidegate.cli import complete, run
+from tidegate.cli.app import app
+
+COMMANDS = typer.main.get_command(app).commands
+OPTIONS = [
+    pytest.param(name, option, id=f"{name} {option.opts[0]}")
+    for name, command in COMMANDS.items()
+    for option in command.params
+    if option.param_type_name == "option" and not option.is_flag and not option.required
+]
+
+
+def help_of(command, capsys, monkeypatch):
+    """A command's help as one line."""
+    monkeypatch.setenv("COLUMNS", "500")
+    assert run([command, "--help"]) == 0
+    return " ".join(re.sub("[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS)
+def test_an_option_that_takes_a_value_shows_its_default(command, option, capsys, monkeypatch):
+    shown = help_of(command, capsys, monkeypatch)
+    about = re.search(rf"(?<!\S){option.opts[0]} .*?(?= --[a-z]|$)", shown)[0]
+    assert re.search(r"\[default: [^]]+\]", about), about
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_all_that_the_options_say(command, capsys, monkeypatch):
+    shown = help_of(command, capsys, monkeypatch)
+    for parameter in COMMANDS[command].params:
+        text = (getattr(parameter, "help", None) or "").replace("\\[", "[")
+        assert " ".join(text.split()) in shown
+
+
+def test_the_comparison_of_help_texts_is_of_something():
+    assert len(OPTIONS) > 20
+    assert any("[default:" in option.values[1].help for option in OPTIONS)
+
+
+def completed(*words):
+    """What bash is offered for the last of the words."""
+    environment = {
+        **os.environ,
+        "_TIDEGATE_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(["tidegate", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    code = "import sys; sys.argv[0] = 'tidegate'; from tidegate.cli import main; main([])"
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert result.stderr == ""
+    return result.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["dr"], ["draw"]),
+        (["draw", "l"], ["lstm"]),
+        (["draw", "lstm", "--un"], ["--unrolled"]),
+        (["compare", "reg"], ["regression"]),
+        (["compare", "classification", "m"], ["mnist"]),
+        (["compare", "classification", "my-file"], []),
+        (["compare", "--cells", "rnn,l"], ["rnn,lstm"]),
+        (["compare", "--budget", "t"], ["thorough"]),
+        (["bench", "--cases", "curve,mnist-"], ["curve,mnist-row", "curve,mnist-pixel"]),
+        (["fit", "cl"], ["classification"]),
+        (["fit", "classification", "d"], ["digits"]),
+    ],
+    ids=" ".join,
+)
+def test_what_the_tab_key_offers(words, offered):
+    assert completed(*words) == offered
+
+
+def test_the_names_are_those_that_the_library_knows():
+    from tidegate.cells.description import DESCRIPTIONS
+    from tidegate.compare import BUDGETS
+    from tidegate.data import BUILT_IN
+    from tidegate.probes.race import CASES
+    from tidegate.tasks.load import TASKS
+
+    assert tuple(TASKS) == complete.TASKS
+    assert tuple(DESCRIPTIONS) == complete.CELLS
+    assert tuple(BUILT_IN) == complete.DATASETS
+    assert tuple(name for name in BUDGETS if name != "tiny") == complete.BUDGETS
+    assert tuple(CASES) == complete.CASES
+
+
+def test_the_shell_is_taught_in_one_command(tmp_path):
+    command = f"{sys.executable} -m tidegate --install-completion; exit $?"
+    result = subprocess.run(["bash", "-c", command], env={**os.environ, "HOME": str(tmp_path)}, capture_output=True)
+    assert result.returncode == 0
+    assert "_TIDEGATE_COMPLETE=complete_bash" in (tmp_path / ".bash_completions" / "tidegate.sh").read_text()
+
+
+def test_the_tab_key_answers_without_torch():
+    code = """
+import sys
+from tidegate.cli import run
+try:
+    run([])
+except SystemExit:
+    pass
+sys.exit(any(name in sys.modules for name in ("torch", "numpy", "pandas", "sklearn")))
+"""
+    environment = {
+        **os.environ, "_TIDEGATE_COMPLETE": "complete_bash", "COMP_WORDS": "tidegate fit ", "COMP_CWORD": "2",
+    }  # fmt: skip
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (result.returncode, result.stdout.split()) == (0, ["classification", "regression"])

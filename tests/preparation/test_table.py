@@ -1,0 +1,482 @@
+"""Tables as people bring them: each is understood the way its owner means it, or refused with the remedy."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.paths import REAL_DATA, needs
+from tidegate.errors import ConfigError, DataError
+from tidegate.preparation import Reading, read_dataset, read_source
+
+
+@pytest.fixture
+def write(tmp_path):
+    numbers = itertools.count()
+
+    def written(text, name=None):
+        path = tmp_path / (name or f"own{next(numbers)}.csv")
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return written
+
+
+def lines(*rows):
+    return "\n".join(rows) + "\n"
+
+
+def first_channel(dataset):
+    return [part[:, 0].tolist() for part in dataset.train.x]
+
+
+# Order of the steps
+
+
+@pytest.mark.parametrize(
+    ("times", "order"),
+    [
+        (["8:00", "9:00", "10:00"], [0, 1, 2]),
+        (["10:00", "8:00", "9:00"], [1, 2, 0]),
+        (["9/29/2020", "9/30/2020", "10/1/2020", "10/2/2020"], [0, 1, 2, 3]),
+        (["31.01.2020", "01.02.2020"], [0, 1]),
+        (["01.02.2020", "31.01.2020"], [1, 0]),
+        (["1", "2", "10"], [0, 1, 2]),
+        (["0.5", "1e1", "2"], [0, 2, 1]),
+        (["2020-01-31T08:00:00Z", "2020-01-31T08:30:00+01:00"], [1, 0]),
+        (["1609459200", "1609459201.5", "999999999"], [2, 0, 1]),
+        (["11:00 PM", "1:00 PM", "9:00 AM"], [2, 1, 0]),
+        (["Feb 1, 2020", "Jan 31, 2020"], [1, 0]),
+    ],
+    ids=lambda value: " ".join(map(str, value)),
+)
+def test_steps_are_in_order_of_time(write, times, order):
+    rows = [f"{time},{n},{n}" if "," not in time else f'"{time}",{n},{n}' for n, time in enumerate(times)]
+    part = read_dataset(write(lines("time,x,y", *rows)), "regression").train
+    assert part.values[:, 0].tolist() == order
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (["t1", "t2", "t10"], "'t1' in .*row 2"),
+        (["1", "2", "three"], "'three' in .*row 4"),
+        (["1/2/2020", "2/2/2020"], "1/2/2020.*row 2.*--time-format"),
+        (["2020-01-01", "2020-01-02", "later"], "'later' in .*row 4"),
+        (["1", "", "3"], "an empty cell in .*row 3, column 'time'"),
+        (["22:00", "23:00", "0:00", "1:00"], "'?0:00'? after midnight .*row 4.*add the date"),
+    ],
+    ids=str,
+)
+def test_times_that_cannot_be_ordered_are_refused_with_the_cell(write, times, says):
+    rows = [f"{time},{n},{n}" for n, time in enumerate(times)]
+    with pytest.raises(DataError, match=says):
+        read_dataset(write(lines("time,x,y", *rows)), "regression")
+
+
+def test_an_ambiguous_date_is_read_as_it_is_said(write):
+    path = write(lines("time,x,y", "3/1/2020,3,0", "1/2/2020,1,0"))
+    for time_format, order in (("%d/%m/%Y", [3, 1]), ("%m/%d/%Y", [1, 3])):
+        part = read_dataset(path, "regression", time_format=time_format).train
+        assert part.values[:, 0].tolist() == order
+
+
+# Repeated steps and mixed series
+
+
+def test_a_repeated_step_is_refused_with_both_rows(write):
+    path = write(lines("id,time,x,y", "a,1,0,u", "a,2,1,u", "a,1,2,u", "b,1,3,v"))
+    with pytest.raises(DataError, match="time 1 twice in id a .*row 2 and row 4"):
+        read_dataset(path, "classification")
+
+
+def test_series_without_an_id_are_refused_with_the_column_that_tells_them_apart(write):
+    rows = [f"{series},{t},{t},{t}" for t in range(5) for series in ("north", "south")]
+    for columns in ("series,time,x,y", "place,time,x,y"):
+        with pytest.raises(DataError, match=f"--id {columns.split(',')[0]}"):
+            read_dataset(write(lines(columns, *rows)), "regression")
+
+
+def test_two_columns_that_name_a_series_together_are_named(write):
+    rows = [f"{i},{place},{t},{t},{t}" for t in range(5) for i in "ab" for place in ("north", "south")]
+    with pytest.raises(DataError, match="join 'id' and 'place'"):
+        read_dataset(write(lines("id,place,time,x,y", *rows)), "regression")
+
+
+@pytest.mark.parametrize(
+    ("column", "option"),
+    [("recording", "--id recording"), ("run_id", "--id run_id"), ("timestamp", "--time timestamp")],
+)
+def test_a_column_that_looks_like_an_id_or_a_time_is_not_learned_from(write, column, option):
+    path = write(lines(f"{column},x,y", *(f"{n},{n},{n}" for n in range(5))))
+    with pytest.raises(DataError, match=option):
+        read_dataset(path, "regression")
+    assert read_dataset(path, "regression", channels=f"x,{column}").train.channels == ("x", column)
+
+
+# Columns that are no channels
+
+
+def frame(n=4, T=5):
+    noise = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "id": np.repeat(np.arange(n), T),
+            "time": np.tile(np.arange(T), n),
+            "x": noise.normal(size=n * T),
+            "y": np.repeat(np.array(["no", "yes"])[np.arange(n) % 2], T),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table: table,
+        lambda table: table.sample(frac=1, random_state=0),
+        lambda table: table.rename_axis("index"),
+        lambda table: table.assign(**{"Unnamed: 0.1": range(len(table))}),
+        lambda table: pd.concat([group.reset_index(drop=True) for _, group in table.groupby("id")]),
+        lambda table: table.assign(No=range(1, len(table) + 1)),
+    ],
+    ids=["index", "shuffled index", "named index", "two indexes", "index of each group", "numbered rows"],
+)
+def test_row_numbers_are_left_out_and_said(write, change):
+    found = read_source(write(change(frame()).to_csv()), "classification")
+    assert found.dataset.train.channels == ("x",)
+    assert any("is left out" in note for note in found.dataset.notes)
+
+
+def test_a_column_without_a_name_that_holds_data_is_refused(write):
+    with pytest.raises(DataError, match=r"column without a name that holds 0\.5"):
+        read_dataset(write(lines("id,x,,y", "a,1,0.5,u", "b,1,0.7,v")), "classification")
+
+
+# A row a sequence
+
+
+@pytest.mark.parametrize("head", ["id,t0,t1,t2,y", "t0,t1,t2,y", "t2,t1,t0,y"])
+def test_a_wide_table_is_one_channel_of_steps(write, head):
+    columns = head.split(",")
+    values = {"t0": [1, 5], "t1": [2, 6], "t2": [3, 7], "y": ["u", "v"], "id": ["a", "b"]}
+    found = read_source(
+        write(pd.DataFrame({name: values[name] for name in columns}).to_csv(index=False)), "classification"
+    )
+    assert first_channel(found.dataset) == [[1, 2, 3], [5, 6, 7]]
+    assert found.dataset.train.y.tolist() == ["u", "v"]
+    assert any("wide" in note for note in found.dataset.notes)
+
+
+def test_a_row_of_unlike_columns_is_refused_with_the_options(write):
+    path = write(lines("width,height,depth,y", "1,2,3,u", "3,4,5,v"))
+    with pytest.raises(DataError, match="--id .*--layout wide"):
+        read_dataset(path, "classification")
+    assert first_channel(read_dataset(path, "classification", layout="wide")) == [[1, 2, 3], [3, 4, 5]]
+
+
+def test_steps_missing_at_the_end_of_a_wide_row_make_it_shorter(write):
+    path = write(lines("t0,t1,t2,y", "1,2,,u", "3,4,5,v"))
+    assert read_dataset(path, "classification").train.lengths.tolist() == [2, 3]
+
+
+def test_a_number_for_every_wide_row_is_a_target_of_sequences(write):
+    path = write(lines("t0,t1,t2,y", "1,2,3,0.5", "3,4,5,0.7"))
+    with pytest.raises(DataError, match="--layout wide"):
+        read_dataset(path, "regression")
+    train = read_dataset(path, "regression", layout="wide").train
+    assert (train.y.tolist(), train.per_step) == ([[0.5], [0.7]], False)
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", "  "])
+def test_the_archives_text_files_are_read(write, separator):
+    rows = [["1", "0.5", "1.5", "2.5"], ["-1", "3.5", "4.5", "NaN"]]
+    name = "Own_TRAIN.tsv" if separator == "\t" else "Own_TRAIN.txt"
+    write(separator.join(rows[1]) + "\n", name.replace("TRAIN", "TEST"))
+    dataset = read_dataset(write(lines(*map(separator.join, rows)), name), "classification")
+    assert first_channel(dataset) == [[0.5, 1.5, 2.5], [3.5, 4.5]]
+    assert dataset.train.y.tolist() == [1, -1]
+    assert len(dataset.test) == 1
+
+
+def test_another_table_without_a_header_is_refused(write):
+    with pytest.raises(DataError, match="without a header"):
+        read_dataset(write(lines("1,0.5,1.5", "2,3.5,4.5")), "classification")
+
+
+# Labels and ids
+
+
+@pytest.mark.parametrize(
+    ("written", "labels"),
+    [
+        (["NA", "None", "null"], ["NA", "None", "null"]),
+        (["001", "01", "1"], ["001", "01", "1"]),
+        (["1", "2", "10"], [1, 2, 10]),
+        (["-1", "0", "1"], [-1, 0, 1]),
+        (["1.0", "2.0", "3.0"], [1.0, 2.0, 3.0]),
+        (["True", "False", "True"], [True, False, True]),
+        (["nan", "inf", "1"], ["nan", "inf", "1"]),
+        (["1e3", "2", "3"], ["1e3", "2", "3"]),
+    ],
+    ids=str,
+)
+def test_labels_are_what_is_written(write, written, labels):
+    rows = [f"{n},{n},{label}" for n, label in enumerate(written) for _ in range(2)]
+    train = read_dataset(write(lines("id,x,y", *rows)), "classification", layout="long").train
+    assert train.y.tolist() == labels
+
+
+@pytest.mark.parametrize("ids", [["007", "7"], ["1", "1.0"], ["NA", "null"], ["a", "A"]], ids=str)
+def test_ids_are_what_is_written(write, ids):
+    rows = [f"{name},{t},u{k}" for k, name in enumerate(ids) for t in range(2)]
+    train = read_dataset(write(lines("id,x,y", *rows)), "classification").train
+    assert sorted(train.ids.tolist()) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (["id,x,y", "1,0.5,a", "1,oops,a", "1,2,a"], r"'oops' in .*row 3, column 'x'"),
+        (["id,x,y", "1,one,a", "1,two,a", "1,3,a"], r"'3' in .*row 4, column 'x'"),
+        (["id,x,y", "1,0.5,a", "1,1,b"], "a second label .*row 3"),
+        (["id,x,y", "1,0.5,a", "1,1,"], "an empty cell in .*row 3, column 'y'"),
+        (["id,x,y", ",0.5,a"], "an empty cell in .*row 2, column 'id'"),
+        (["id,y", "1,a", "1,a"], "at least one column besides"),
+        (["id,x,y"], "0 rows"),
+        (["x,y", "1,a"], "without a column id"),
+        (["recording,x,label", "1,2,a"], r"--id recording --target label"),
+        (["id,x,y", '1,"2,a'], "quote"),
+        (["id,x,x,y", "1,2,3,a"], "columns named 'x'"),
+        (["id,x,y", "1,2,3,4"], "row 2|line 2"),
+        (["id,x,label", "1,2,a"], r"without y; .*--target label"),
+        (["ID,id2,x,y,Y", "1,2,3,4,5"], None),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_cannot_be_understood_is_refused_with_its_cell(write, rows, says):
+    if says is None:
+        assert read_dataset(write(lines(*rows)), "classification", layout="long").train.channels == ("id2", "x", "Y")
+        return
+    with pytest.raises(DataError, match=says):
+        read_dataset(write(lines(*rows)), "classification")
+
+
+# Names of columns
+
+
+def test_columns_are_named_without_case(write):
+    rows = ["a,1,0.5,u", "a,0,0.25,u", "b,0,1,v"]
+    plain = read_dataset(write(lines("ID,Time,Speed,Y", *rows)), "classification").train
+    said = read_dataset(
+        write(lines("recording,timestamp,Speed,label", *rows)),
+        "classification", id="Recording", time="TIMESTAMP", target="label",
+    ).train  # fmt: skip
+    assert plain.fingerprint() == said.fingerprint()
+    assert plain.values[:, 0].tolist() == [0.25, 0.5, 1]
+
+
+def test_two_columns_that_differ_in_case_alone_are_refused(write):
+    with pytest.raises(DataError, match="'Y' and 'y'|one for"):
+        read_dataset(write(lines("ID,Id,x,y", "1,1,2,a")), "classification")
+
+
+@pytest.mark.parametrize("option", ["id", "time", "target", "channels"])
+def test_a_column_that_is_not_there_is_named_with_its_option(write, option):
+    path = write(lines("recording,when,x,label", "1,1,2,a"))
+    with pytest.raises(DataError, match=f"'nothing'.*--{option}"):
+        read_dataset(path, "classification", **{option: "nothing"})
+
+
+def test_one_column_has_one_role(write):
+    with pytest.raises(DataError, match="two roles"):
+        read_dataset(write(lines("a,x,y", "1,2,u")), "classification", id="a", time="a")
+
+
+@pytest.mark.parametrize("said", [{"layout": "tall"}, {"target_per": "row"}])
+def test_a_value_that_is_none_of_the_choices_is_refused(said):
+    with pytest.raises(ConfigError, match=next(iter(said))):
+        Reading(**said)
+
+
+# Text channels
+
+
+def test_text_channels_are_categories(write):
+    path = write(lines("id,phone,x,y", "a,nokia,1,u", "a,pixel,2,u", "b,NA,3,v"))
+    train = read_dataset(path, "classification").train
+    assert train.categories == {"phone": ("NA", "nokia", "pixel")}
+    assert train.values[:, 0].tolist() == [1, 2, 0]
+
+
+def test_numbers_are_categories_where_it_is_said(write):
+    path = write(lines("id,device,y", "a,10,u", "a,9,u", "b,10,v"))
+    assert read_dataset(path, "classification", categorical="device").train.categories == {"device": ("10", "9")}
+
+
+def test_text_that_differs_in_every_row_is_refused_with_the_options(write):
+    rows = [f"a,word{n},{n},u" for n in range(30)]
+    with pytest.raises(DataError, match="'note' .*30 different values.*--channels"):
+        read_dataset(write(lines("id,note,x,y", *rows)), "classification")
+
+
+# Targets of regression
+
+
+def test_a_target_that_is_the_same_in_all_steps_is_one_a_sequence(write):
+    path = write(lines("id,x,y", "a,1,5", "a,2,5", "b,3,7", "b,4,7"))
+    found = read_source(path, "regression")
+    assert (found.dataset.train.y.tolist(), found.dataset.train.per_step) == ([[5], [7]], False)
+    assert any("--target-per step" in note for note in found.dataset.notes)
+    assert read_dataset(path, "regression", target_per="step").train.per_step
+
+
+def test_several_targets_a_step(write):
+    path = write(lines("x,u,v", "1,2,3", "4,5,6"))
+    assert read_dataset(path, "regression", target="u,v").train.y.tolist() == [[2, 3], [5, 6]]
+
+
+@pytest.mark.parametrize("cell", ["high", "1,5", ""])
+def test_a_target_that_is_no_number_is_refused_with_its_cell(write, cell):
+    with pytest.raises(DataError, match="row 3, column 'y'"):
+        read_dataset(write(lines("x,y", "1,2", f'2,"{cell}"')), "regression")
+
+
+# The same data in every form
+
+
+def forms(table, tmp_path):
+    """The table as files and DataFrames of many kinds, by name."""
+    paths = {}
+    for name, options in {
+        "plain.csv": {},
+        "semicolon.csv": {"sep": ";", "decimal": ","},
+        "tab.tsv": {"sep": "\t"},
+        "latin.csv": {"encoding": "cp1252"},
+        "utf16.csv": {"encoding": "utf-16"},
+        "packed.csv.gz": {},
+        "UPPER.CSV": {},
+    }.items():
+        paths[name] = str(tmp_path / name)
+        table.to_csv(paths[name], index=False, **options)
+    paths["a.PARQUET"] = str(tmp_path / "a.PARQUET")
+    table.to_parquet(paths["a.PARQUET"])
+    paths["a.feather"] = str(tmp_path / "a.feather")
+    table.to_feather(paths["a.feather"])
+    paths["a.jsonl"] = str(tmp_path / "a.jsonl")
+    table.to_json(paths["a.jsonl"], orient="records", lines=True, double_precision=15)
+    return {
+        **paths,
+        "DataFrame": table,
+        "shuffled": table.sample(frac=1, random_state=1),
+        "turned": table[table.columns[::-1]],
+    }
+
+
+def test_every_form_of_a_table_is_the_same_data(tmp_path):
+    noise = np.random.default_rng(0)
+    table = frame().assign(
+        größe=noise.integers(0, 9, 20), x=noise.normal(size=20).round(6), phone=np.array(["é", "b"])[np.arange(20) % 2]
+    )
+    found = {
+        name: read_dataset(source, "classification", channels="größe,x,phone").train.fingerprint()
+        for name, source in forms(table, tmp_path).items()
+    }
+    assert set(found.values()) == {found["plain.csv"]}, found
+
+
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_shuffled_rows_are_the_same_data(data):
+    table = frame(n=3, T=4)
+    order = data.draw(st.permutations(range(len(table))))
+    shuffled = read_dataset(table.iloc[list(order)], "classification").train
+    assert shuffled.fingerprint() == read_dataset(table, "classification").train.fingerprint()
+
+
+@pytest.mark.parametrize(
+    "notation",
+    [
+        lambda times: times.dt.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        lambda times: times.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin").map(lambda t: t.isoformat()),
+        lambda times: times.dt.strftime("%d.%m.%Y %H:%M:%S"),
+        lambda times: times,
+        lambda times: times.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"),
+        lambda times: times.astype("int64"),
+    ],
+    ids=["UTC", "offset", "day first", "datetimes", "zone", "number"],
+)
+def test_the_notation_of_time_does_not_matter(notation):
+    times = pd.Series(pd.date_range("2020-10-24 20:00", periods=20, freq="6h"))
+    table = frame(n=1, T=20).assign(time=notation(times))
+    plain = read_dataset(frame(n=1, T=20).assign(time=times), "classification")
+    assert read_dataset(table.sample(frac=1, random_state=0), "classification").train.fingerprint() == (
+        plain.train.fingerprint()
+    )
+
+
+def test_a_dataframe_with_a_named_index_is_a_table():
+    table = frame()
+    indexed = read_dataset(table.set_index(["id", "time"]), "classification").train
+    assert indexed.fingerprint() == read_dataset(table, "classification").train.fingerprint()
+
+
+# Folders
+
+
+def test_a_folder_of_tables_is_a_sequence_a_file_and_its_folder_the_label(tmp_path):
+    for label in ("run", "walk"):
+        (tmp_path / label).mkdir()
+        for n in range(2):
+            pd.DataFrame({"time": [1, 0], "x": [n + 0.5, n]}).to_csv(tmp_path / label / f"{n}.csv", index=False)
+    found = read_source(str(tmp_path), "classification")
+    train = found.dataset.train
+    assert train.ids.tolist() == ["run/0", "run/1", "walk/0", "walk/1"]
+    assert train.y.tolist() == ["run", "run", "walk", "walk"]
+    assert train.values[:, 0].tolist() == [0, 0.5, 1, 1.5] * 2
+    assert any("run, walk" in note for note in found.dataset.notes)
+
+
+def test_files_of_one_folder_have_the_same_columns(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    (tmp_path / "b.csv").write_text("x,z\n1,2\n")
+    with pytest.raises(DataError, match="other columns"):
+        read_dataset(str(tmp_path), "regression")
+
+
+def test_a_folder_is_one_table_in_parts_where_an_id_says_so(tmp_path):
+    table = frame()
+    table.iloc[:7].to_csv(tmp_path / "a.csv", index=False)
+    table.iloc[7:].to_csv(tmp_path / "b.csv", index=False)
+    whole = read_dataset(table, "classification").train
+    assert read_dataset(str(tmp_path), "classification", id="id").train.fingerprint() == whole.fingerprint()
+
+
+def test_a_cell_of_a_folder_is_named_with_its_file(tmp_path):
+    (tmp_path / "a.csv").write_text("time,x,y\n1,2,3\n2,2,3\n")
+    (tmp_path / "b.csv").write_text("time,x,y\n1,2,3\noops,2,3\n")
+    with pytest.raises(DataError, match="'oops' in .*b, row 3"):
+        read_dataset(str(tmp_path), "regression")
+
+
+# Real data
+
+
+@needs("beijing_pm25")
+def test_a_table_with_numbered_rows_text_and_holes_is_described():
+    path = str(REAL_DATA / "beijing_pm25" / "pollution.csv")
+    train = read_dataset(path, "regression", target="TEMP").train
+    assert "cbwd" in train.categories
+    assert np.isnan(train.values[:, train.channels.index("pm2.5")]).sum() == 2067
+
+
+@needs("ett")
+def test_a_column_date_is_asked_for():
+    path = str(REAL_DATA / "ett" / "ETTh1.csv")
+    with pytest.raises(DataError, match="--time date"):
+        read_dataset(path, "regression", target="OT")
+    found = read_source(path, "regression", Reading(time="date", target="OT"))
+    assert (found.times.step, found.times.regular) == ("1 h", True)
+    assert found.dataset.train.lengths.tolist() == [17420]

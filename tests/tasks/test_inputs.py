@@ -1,0 +1,451 @@
+"""What people pass in Python: understood the way they mean it, or refused before training."""
+
+import datetime
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import tidegate
+from tidegate.errors import ConfigError, DataError, DataWarning
+from tidegate.tasks import SequenceClassifier, SequenceRegressor
+
+SMALL = {"hidden_size": 8, "steps": 60, "learning_rate": 2e-2}
+BRIEF = {"hidden_size": 4, "steps": 2}
+
+
+def two_classes(n=40, T=5, I=2):
+    noise = np.random.default_rng(0)
+    y = np.arange(n) % 2
+    return noise.normal(size=(n, T, I)) + 2 * y[:, None, None] - 1, y
+
+
+def same_weights(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.network_.parameters(), b.network_.parameters(), strict=True))
+
+
+# Labels
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda y: y.astype(object),
+        lambda y: pd.Series(y, dtype="Int64"),
+        lambda y: pd.Series(y).astype(object),
+        lambda y: y.tolist(),
+        lambda y: y.astype(np.int8),
+        lambda y: torch.tensor(y),
+        lambda y: np.ma.masked_array(y, mask=False),
+    ],
+    ids=["object", "Int64", "Series of objects", "list", "int8", "tensor", "masked array"],
+)
+def test_whole_numbers_are_whole_numbers_whatever_holds_them(given):
+    X, y = two_classes()
+    model = SequenceClassifier(**SMALL).fit(X, given(y))
+    assert model.classes_.dtype.kind == "i"
+    assert (model.predict(X) == y).mean() > 0.9
+
+
+@pytest.mark.parametrize("labels", [("a", "b"), (True, False)], ids=str)
+@pytest.mark.parametrize("given", [list, lambda y: np.array(y, dtype=object), pd.Series, pd.Categorical], ids=str)
+def test_other_labels_keep_their_type(labels, given):
+    X, y = two_classes()
+    named = [labels[k] for k in y]
+    predicted = SequenceClassifier(**SMALL).fit(X, given(named)).predict(X)
+    assert predicted.dtype.kind == ("U" if labels == ("a", "b") else "b")
+    assert (predicted == np.array(named)).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda y: [None, *y[1:]], "None as the label of sequence 0"),
+        (lambda y: ["a", *(["b"] * 18), None, *(["a"] * 20)], "None as the label of sequence 19"),
+        (lambda y: [y[0], np.nan, *y[2:]], "sequence 1"),
+        (lambda y: pd.Series([pd.NA, *y[1:]], dtype="Int64"), "<NA> as the label of sequence 0"),
+        (lambda y: np.ma.masked_array(y, mask=np.arange(len(y)) == 3), "masked entry as the label of sequence 3"),
+        (lambda y: np.array([b"a", b"b"])[y], "decode bytes"),
+        (lambda y: [b"a", *([b"b"] * 39)], "decode bytes"),
+        (lambda y: np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]")[y], r"y\.astype\(str\)"),
+        (lambda y: [datetime.date(2020, 1, 1 + k) for k in y], "type date"),
+        (lambda y: [1, *(["b"] * 39)], "several types"),
+        (lambda y: [{"a": 1}] * 40, "type dict"),
+        (lambda y: None, "y=None"),
+        (lambda y: y + 1j, "complex"),
+        (lambda y: [[k] * (k + 1) for k in y], "unequal length"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_labels_that_are_missing_or_cannot_be_saved_are_refused_before_training(spoil, says):
+    X, y = two_classes()
+    model = SequenceClassifier(**SMALL)
+    with pytest.raises(DataError, match=says):
+        model.fit(X, spoil(y))
+    assert not hasattr(model, "network_")
+
+
+def test_a_column_of_labels_is_taken_with_scikit_learns_warning():
+    from sklearn.exceptions import DataConversionWarning
+
+    X, y = two_classes()
+    with pytest.warns(DataConversionWarning):
+        model = SequenceClassifier(**BRIEF).fit(X, y[:, None])
+    assert model.predict(X).shape == (40,)
+
+
+# Scale
+
+
+@pytest.mark.parametrize(
+    "change", [lambda X: X + 1e8, lambda X: 1.6e9 + X, lambda X: X * 1e-12, lambda X: X * 1e30, lambda X: X - 1e12]
+)
+def test_the_scale_and_offset_of_the_input_do_not_matter(change):
+    X, y = two_classes()
+    plain = SequenceClassifier(**SMALL).fit(X, y)
+    assert SequenceClassifier(**SMALL).fit(change(X), y).score(change(X), y) == pytest.approx(
+        plain.score(X, y), abs=0.05
+    )
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1, 1e9), (1e-6, 0), (1e6, -1e12)])
+def test_targets_far_from_zero_are_scored_in_their_own_precision(scale, offset):
+    X = np.random.default_rng(0).normal(size=(20, 6, 1))
+    y = np.cumsum(X, axis=1)[:, :, 0]
+    plain = SequenceRegressor(**SMALL).fit(X, y)
+    moved = SequenceRegressor(**SMALL).fit(X, scale * y + offset)
+    truth = scale * y + offset
+    residual = ((moved.predict(X) - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum()
+    assert moved.score(X, truth) == pytest.approx(1 - residual, abs=1e-9)
+    assert moved.score(X, truth) == pytest.approx(plain.score(X, y), abs=1e-2)
+
+
+# Parameters
+
+
+def test_whole_numbers_of_numpy_are_taken_for_every_setting(tmp_path):
+    X, y = two_classes()
+    whole = {"hidden_size": 4, "num_layers": 1, "steps": 3, "batch_size": 16, "seed": 1, "checks": 2, "patience": 2}
+    model = SequenceClassifier(**{name: np.int64(value) for name, value in whole.items()}).fit(X, y)
+    assert same_weights(model, SequenceClassifier(**whole).fit(X, y))
+    model.save(tmp_path / "model")
+    assert np.array_equal(tidegate.load(tmp_path / "model").predict_proba(X), model.predict_proba(X))
+
+
+def test_a_grid_of_numpy_values_is_searched():
+    from sklearn.model_selection import GridSearchCV
+
+    X, y = two_classes()
+    grid = {"hidden_size": np.arange(3, 5), "bidirectional": np.array([False, True]), "learning_rate": np.array([1e-2])}
+    search = GridSearchCV(SequenceClassifier(steps=2), grid, cv=2, error_score="raise").fit(X, y)
+    assert search.best_params_["hidden_size"] in (3, 4)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"missing": "skip"}, {"class_weight": "even"}, {"class_weight": {7: 1.0}}, {"patience": 0}, {"clip": np.zeros(2)}],
+    ids=str,
+)
+def test_a_setting_that_cannot_work_or_be_saved_is_refused_before_training(parameters):
+    model = SequenceClassifier(**BRIEF, **parameters)
+    with pytest.raises(ConfigError, match=next(iter(parameters))):
+        model.fit(*two_classes())
+    assert not hasattr(model, "network_")
+
+
+# Names of channels
+
+
+def frames(n=30, columns=("a", "b")):
+    X, y = two_classes(n)
+    return [pd.DataFrame(x, columns=list(columns)) for x in X], y
+
+
+def test_dataframes_are_matched_by_name():
+    X, y = frames()
+    turned = [x[["b", "a"]] if k % 2 else x for k, x in enumerate(X)]
+    model = SequenceClassifier(**SMALL).fit(X, y)
+    assert model.feature_names_in_.tolist() == ["a", "b"]
+    assert same_weights(model, SequenceClassifier(**SMALL).fit(turned, y))
+    assert np.array_equal(model.predict_proba(X), model.predict_proba(turned))
+    assert np.array_equal(model.predict_proba(X), model.predict_proba([x[["b", "a"]] for x in X]))
+
+
+def test_names_stay_with_the_saved_model(tmp_path):
+    X, y = frames()
+    model = SequenceClassifier(**BRIEF).fit(X, y)
+    model.save(tmp_path / "model")
+    loaded = tidegate.load(tmp_path / "model")
+    assert loaded.feature_names_in_.tolist() == ["a", "b"]
+    assert np.array_equal(loaded.predict_proba([x[["b", "a"]] for x in X]), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda x: x.rename(columns={"b": "c"}), "without the channel 'b'"),
+        (lambda x: x.assign(c=1.0), "the unknown channel 'c'"),
+        (lambda x: x[["a"]], "without the channel 'b'"),
+        (lambda x: x.assign(a="high"), "text in the channel 'a'"),
+    ],
+)
+def test_a_missing_or_unknown_channel_is_refused_by_name(change, says):
+    X, y = frames()
+    model = SequenceClassifier(**BRIEF).fit(X, y)
+    with pytest.raises(DataError, match=says):
+        model.predict([change(x) for x in X])
+
+
+def test_an_array_for_a_model_with_names_is_taken_in_order_with_a_warning():
+    X, y = frames()
+    model = SequenceClassifier(**BRIEF).fit(X, y)
+    with pytest.warns(DataWarning, match="taken as a, b, in this order"):
+        by_position = model.predict_proba(np.stack([x.to_numpy() for x in X]))
+    assert np.array_equal(by_position, model.predict_proba(X))
+
+
+def test_a_dataframe_indexed_by_sequence_and_time_is_sequences():
+    X, y = frames()
+    together = pd.concat(X, keys=[f"s{k}" for k in range(len(X))])
+    shuffled = together.sample(frac=1, random_state=0)
+    named = pd.Series(y, index=[f"s{k}" for k in range(len(X))])
+    model = SequenceClassifier(**SMALL).fit(X, y)
+    assert same_weights(model, SequenceClassifier(**SMALL).fit(together, y))
+    labels = pd.Series(model.predict(shuffled), index=shuffled.index.get_level_values(0).unique())
+    assert (labels[named.index] == model.predict(X)).all()
+    assert SequenceClassifier(**SMALL).fit(shuffled, named.sample(frac=1, random_state=1)).score(shuffled, named) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("X", "says"),
+    [
+        (pd.DataFrame({"a": [1.0]}), "index has 1 level; wanted two"),
+        ([pd.DataFrame({"a": [1.0]}), pd.DataFrame({"b": [1.0]})], r"X\[1\] without a column 'a'"),
+        ([pd.DataFrame({"a": [1.0]}), pd.DataFrame({"a": []})], r"X\[1\] with no steps"),
+        ([pd.DataFrame([[1.0, 2.0]], columns=["a", "a"])], "two columns 'a'"),
+        ([pd.DataFrame({"a": pd.to_datetime(["2020-01-01"])})], "column 'a' of X of type datetime64"),
+        (
+            pd.DataFrame({"a": [1.0, 2.0]}, index=pd.MultiIndex.from_tuples([("s", 1), ("s", 1)])),
+            "step 1 twice in sequence 's'",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_dataframes_that_are_no_sequences_are_refused(X, says):
+    with pytest.raises(DataError, match=says):
+        SequenceClassifier(**BRIEF).fit(X, [0, 1][: len(X)])
+
+
+# Text and missing values
+
+
+def with_text(n=40):
+    X, y = two_classes(n)
+    return [pd.DataFrame(x, columns=["a", "b"]).assign(phone=["old", "new"][k % 2]) for k, x in enumerate(X)], y
+
+
+def test_text_channels_are_columns_of_their_categories(tmp_path):
+    X, y = with_text()
+    model = SequenceClassifier(**SMALL).fit(X, y)
+    assert model.network_.rnn.input_size == 4
+    assert model.n_features_in_ == 3
+    model.save(tmp_path / "model")
+    assert np.array_equal(tidegate.load(tmp_path / "model").predict_proba(X[:1]), model.predict_proba(X[:1]))
+
+
+def test_a_category_that_was_never_seen_is_read_as_none_and_told():
+    X, y = with_text()
+    model = SequenceClassifier(**BRIEF).fit(X, y)
+    with pytest.warns(DataWarning, match="'phone' holds 'newest'.*never seen in training"):
+        model.predict([X[0].assign(phone="newest")])
+
+
+def holes(X):
+    spoiled = X.copy()
+    spoiled[::3, 1, 0] = np.nan
+    return spoiled
+
+
+@pytest.mark.parametrize("form", [lambda X: X, lambda X: np.ma.masked_invalid(X), list], ids=["NaN", "masked", "list"])
+def test_missing_values_are_refused_with_their_place_and_the_remedy(form):
+    X, y = two_classes()
+    with pytest.raises(DataError, match="NaN in X at sequence 0, step 1, channel 0.*missing="):
+        SequenceClassifier(**BRIEF).fit(form(holes(X)), y)
+
+
+def test_interpolation_fills_along_the_sequence():
+    X = np.arange(20, dtype=float).reshape(2, 10, 1)
+    spoiled = X.copy()
+    spoiled[0, 4:6], spoiled[1, 0], spoiled[1, 9] = np.nan, np.nan, np.nan
+    model = SequenceRegressor(**BRIEF, missing="interpolate").fit(spoiled, X[:, :, 0])
+    filled = model.preparation_.encode(tidegate.data.as_sequences(spoiled)).x
+    X[1, 0], X[1, 9] = X[1, 1], X[1, 8]
+    assert filled == pytest.approx(X)
+
+
+def test_a_mask_is_a_column_for_each_channel_with_holes():
+    X, y = two_classes()
+    model = SequenceClassifier(**SMALL, missing="mask").fit(holes(X), y)
+    columns = model.preparation_.encode(tidegate.data.as_sequences(holes(X))).x
+    assert columns.shape == (40, 5, 3)
+    assert columns[::3, 1, 2].all() and columns[:, :, 2].sum() == len(X[::3])
+    with pytest.raises(DataError, match="channel 1"):
+        model.predict(np.full((1, 5, 2), np.nan))
+
+
+@pytest.mark.parametrize("missing", ["interpolate", "mask"])
+def test_how_holes_are_filled_stays_with_the_saved_model(tmp_path, missing):
+    X, y = two_classes()
+    model = SequenceClassifier(**BRIEF, missing=missing).fit(holes(X), y)
+    model.save(tmp_path / "model")
+    assert np.array_equal(tidegate.load(tmp_path / "model").predict_proba(holes(X)), model.predict_proba(holes(X)))
+
+
+def test_a_channel_without_a_value_is_refused():
+    X, y = two_classes()
+    X[:, :, 1] = np.nan
+    with pytest.raises(DataError, match="channel 1 without a single value"):
+        SequenceClassifier(**BRIEF, missing="interpolate").fit(X, y)
+
+
+# What a sequence counts
+
+
+def overlapping(n=100, rare=0.1):
+    noise = np.random.default_rng(0)
+    y = (np.arange(n) < rare * n).astype(int)
+    return noise.normal(size=(n, 5, 1)) + y[:, None, None], y
+
+
+def test_balanced_classes_find_the_rare_one_more_often():
+    X, y = overlapping()
+    plain, balanced = (SequenceClassifier(**SMALL, class_weight=w).fit(X, y) for w in (None, "balanced"))
+    assert (balanced.predict(X)[y == 1] == 1).sum() > (plain.predict(X)[y == 1] == 1).sum()
+    assert "validation_balanced_accuracy" in balanced.history_[0]
+
+
+def test_a_weight_for_each_class_is_a_weight_for_each_of_its_sequences(tmp_path):
+    X, y = overlapping()
+    by_class = SequenceClassifier(**SMALL, class_weight={0: 1.0, 1: 3.0}).fit(X, y)
+    by_sequence = SequenceClassifier(**SMALL).fit(X, y, sample_weight=np.where(y, 3.0, 1.0))
+    for a, b in zip(by_class.network_.parameters(), by_sequence.network_.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-2)
+    by_class.save(tmp_path / "model")
+    assert tidegate.load(tmp_path / "model").class_weight == {0: 1.0, 1: 3.0}
+
+
+@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceRegressor])
+def test_sequences_of_weight_zero_do_not_matter(estimator):
+    X, y = two_classes(60)
+    weights = np.where(np.arange(60) < 40, 1.0, 0.0)
+    spoiled = np.where(weights > 0, y, 1 - y)
+    settings = {**SMALL, "validation_share": 0.0, "batch_size": 60}
+    kept, without = (estimator(**settings).fit(X, labels, sample_weight=weights) for labels in (y, spoiled))
+    truth = kept.predict(X[:40]), without.predict(X[:40])
+    assert np.mean(np.abs(truth[0] - truth[1])) < 0.05
+
+
+@pytest.mark.parametrize("weights", [[-1.0] * 40, [0.0] * 40, [1.0] * 39, [np.nan] * 40, ["much"] * 40], ids=str)
+def test_weights_that_cannot_be_are_refused(weights):
+    with pytest.raises(DataError, match="sample_weight"):
+        SequenceClassifier(**BRIEF).fit(*two_classes(), sample_weight=weights)
+
+
+# Validation and early stopping
+
+
+def test_validation_data_chooses_the_kept_weights_and_nothing_is_held_out():
+    X, y = two_classes(60)
+    model = SequenceClassifier(**SMALL).fit(X[:40], y[:40], validation_data=(X[40:], y[40:]))
+    held_out = SequenceClassifier(**SMALL, validation_share=0.0).fit(X[:40], y[:40])
+    assert [row["train_loss"] for row in model.history_] == [row["train_loss"] for row in held_out.history_]
+    assert model.history_[0]["validation_loss"] != held_out.history_[0]["validation_loss"]
+    with pytest.raises(DataError, match="class 5"):
+        SequenceClassifier(**SMALL).fit(X, y, validation_data=(X, np.full(60, 5)))
+
+
+def test_training_stops_after_checks_without_improvement():
+    X, y = two_classes(100)
+    noise = np.random.default_rng(1).permutation(y)
+    model = SequenceClassifier(**{**SMALL, "steps": 400}, schedule="constant", patience=3).fit(X, noise)
+    assert model.history_[-1]["step"] < 400
+    assert len([row for row in model.history_ if row["step"] > model.best_["step"]]) == 3
+
+
+# One target a sequence
+
+
+@pytest.mark.parametrize("shape", [(40,), (40, 1), (40, 3)], ids=str)
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist], ids=["array", "list"])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_a_regressor_learns_a_target_a_sequence(shape, form, ragged, tmp_path):
+    X, _ = two_classes()
+    y = X.mean(axis=(1, 2)).reshape(-1, *[1] * (len(shape) - 1)) * np.ones(shape)
+    given = [x[: 3 + k % 3] for k, x in enumerate(X)] if ragged else X
+    model = SequenceRegressor(**{**SMALL, "steps": 150}).fit(given, form(y))
+    assert model.predict(given).shape == shape
+    assert model.score(given, y) > 0.6
+    model.save(tmp_path / "model")
+    assert np.array_equal(tidegate.load(tmp_path / "model").predict(given), model.predict(given))
+
+
+def test_targets_of_as_many_outputs_as_steps_are_read_as_it_is_said():
+    X, _ = two_classes()
+    y = np.ones((40, 5)) * np.arange(40)[:, None]
+    by_step = SequenceRegressor(**BRIEF).fit(X, y)
+    by_sequence = SequenceRegressor(**BRIEF, target_per="sequence").fit(X, y)
+    assert (by_step.target_per_, by_step.n_outputs_) == ("step", 1)
+    assert (by_sequence.target_per_, by_sequence.n_outputs_) == ("sequence", 5)
+
+
+# Memory
+
+
+def test_a_long_sequence_among_short_ones_is_not_padded_as_a_whole():
+    X = [np.ones((10, 1)) * (k % 2) for k in range(299)] + [np.ones((5_000, 1))]
+    y = np.arange(300) % 2
+    sequences = tidegate.data.as_sequences(X)
+    assert sequences.values.nbytes < 8 * 10_000
+    model = SequenceClassifier(cell="gru", hidden_size=4, steps=3, batch_size=300, validation_share=0.0).fit(X, y)
+    assert model.predict(X).shape == (300,)
+
+
+def test_batches_of_parts_learn_what_whole_ones_do(monkeypatch):
+    from tidegate.training import data
+
+    X = [np.random.default_rng(k).normal(size=(400 if k == 0 else 3, 2)) for k in range(60)]
+    y = np.arange(60) % 2
+    settings = {"hidden_size": 4, "steps": 5, "validation_share": 0.0, "batch_size": 60}
+    whole = SequenceClassifier(**settings).fit(X, y)
+    monkeypatch.setattr(data, "SMALL", 0)
+    parts = SequenceClassifier(**settings).fit(X, y)
+    for a, b in zip(whole.network_.parameters(), parts.network_.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+# Metrics
+
+
+def test_metrics_are_scikit_learns():
+    from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score
+
+    X, y = overlapping()
+    model = SequenceClassifier(**SMALL).fit(X, y)
+    found = json.loads(json.dumps(model.metrics(model._labeled(X, y))))
+    predicted = model.predict(X)
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y, predicted))
+    assert found["macro_f1"] == pytest.approx(f1_score(y, predicted, average="macro"))
+    assert found["confusion_matrix"] == confusion_matrix(y, predicted).tolist()
+    assert found["classes"]["1"]["f1"] == pytest.approx(f1_score(y, predicted))
+    assert found["n"] == 100
+
+
+def test_a_missing_extra_is_one_sentence_with_the_command():
+    import subprocess
+    import sys
+
+    code = "import sys; sys.modules['lightning'] = None; import tidegate; tidegate.SequenceClassifier"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
+    assert said.splitlines()[-1].endswith('do run: pip install "tidegate[tasks]"')
