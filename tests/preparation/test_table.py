@@ -322,6 +322,48 @@ def test_text_that_differs_in_every_row_is_refused_with_the_options(write):
         read_dataset(write(lines("id,note,x,y", *rows)), "classification")
 
 
+@pytest.mark.parametrize(
+    "cells", [["1.234,5", "2.345,6"], ["5%", "7%"], ["$5", "$7"], ["5 km", "7 km"], ["8:00", "9:00"]]
+)
+def test_numbers_with_something_beside_them_are_no_categories(write, cells):
+    path = write("id;x;y\n" + "".join(f"a;{cell};u\n" for cell in cells))
+    with pytest.raises(DataError, match="and every other cell like it.*--categorical x"):
+        read_dataset(path, "classification")
+    assert read_dataset(path, "classification", categorical="x").train.categories == {"x": tuple(cells)}
+
+
+@pytest.mark.parametrize("cells", [["s1", "s2"], ["1st", "2nd"], ["A-1", "B-2"], ["v1.2", "v1.3"]], ids=str)
+def test_names_with_numbers_in_them_are_categories(write, cells):
+    path = write(lines("id,x,y", *(f"a,{cell},u" for cell in cells)))
+    assert read_dataset(path, "classification").train.categories == {"x": tuple(cells)}
+
+
+@pytest.mark.parametrize("cells", [["True", "False", ""], ["TRUE", "false", "TRUE"]], ids=str)
+def test_truth_values_are_numbers(write, cells):
+    train = read_dataset(write(lines("id,x,z,y", *(f"a,{cell},1,u" for cell in cells))), "classification").train
+    expected = [{"true": 1.0, "false": 0.0, "": np.nan}[cell.casefold()] for cell in cells]
+    assert np.array_equal(train.values[:, 0], expected, equal_nan=True)
+    assert not train.categories
+
+
+@pytest.mark.parametrize("cell", ["inf", "1e300"])
+def test_a_number_beyond_float32_is_refused_with_its_cell(write, cell):
+    with pytest.raises(DataError, match="row 3, column 'x'"):
+        read_dataset(write(lines("id,x,y", "a,1,u", f"a,{cell},u")), "classification")
+
+
+def test_a_name_with_a_comma_stands_in_quotes(write):
+    path = write(lines('id,"a,b",x,y', "1,2,3,u", "1,3,4,u"))
+    assert read_dataset(path, "classification", channels='"a,b",x').train.channels == ("a,b", "x")
+    with pytest.raises(DataError, match="'x' .*twice"):
+        read_dataset(path, "classification", channels="x,x")
+
+
+def test_a_column_without_a_name_is_named_by_nothing(write):
+    path = write(lines(",x,y", "2020-01-02,2,0", "2020-01-01,1,0"))
+    assert read_dataset(path, "regression", time="").train.values[:, 0].tolist() == [1, 2]
+
+
 # Targets of regression
 
 

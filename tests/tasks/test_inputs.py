@@ -96,6 +96,14 @@ def test_a_column_of_labels_is_taken_with_scikit_learns_warning():
     assert model.predict(X).shape == (40,)
 
 
+@pytest.mark.parametrize("task", [None, "classification"])
+def test_whole_numbers_of_a_table_are_labels_whether_or_not_the_task_is_named(task):
+    X, y = two_classes()
+    table = pd.concat([pd.DataFrame(x).assign(id=k, y=y[k]) for k, x in enumerate(X)])
+    model = SequenceClassifier(**BRIEF).fit(tidegate.read_dataset(table, task).train)
+    assert model.classes_.tolist() == [0, 1] and model.classes_.dtype.kind == "i"
+
+
 # Scale
 
 

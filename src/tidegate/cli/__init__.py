@@ -7,7 +7,7 @@ import os
 import sys
 
 from tidegate.cli.interrupt import Listener, Stopped
-from tidegate.errors import MissingExtraError, TidegateError
+from tidegate.errors import TidegateError, missing_extra
 
 INTERRUPTED, NO_READER = 130, 141
 
@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
         try:
             from tidegate.cli.app import UsageError, app
         except ModuleNotFoundError as error:
-            raise _missing(error) from error
+            raise missing_extra(error) from error
         try:
             status = app(arguments or ["--help"], prog_name="tidegate", standalone_mode=False) or 0
             sys.stdout.flush()
@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> int:
             _say(f"error: got wrong arguments ({message}); wanted those of --help; do read it")
             return 2
         except ModuleNotFoundError as error:
-            raise _missing(error) from error
+            raise missing_extra(error) from error
     except TidegateError as error:
         _say(f"error: {error}")
         return 2
@@ -74,14 +74,3 @@ def _interrupted(advice: str = "") -> int:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr)  # noqa: T201
-
-
-def _missing(error: ModuleNotFoundError) -> Exception:
-    """A missing package of an extra as a sentence; any other is our own defect."""
-    if error.name is None or error.name.split(".")[0] == "tidegate":
-        return error
-    return MissingExtraError(
-        got=f"no package {error.name!r}",
-        wanted="the tasks and the command line installed",
-        do='run: pip install "tidegate[tasks]"',
-    )

@@ -163,7 +163,8 @@ def as_sequences(X: Any, lengths: Any = None, what: str = "X") -> Sequences:
 
     Args:
         X: an array (n, time, channels); a list of arrays (time_i, channels) of unequal length; a list of DataFrames,
-            whose columns are matched by name; a DataFrame whose index has two levels, sequence and time; or Sequences.
+            whose columns are matched by name; a DataFrame whose index has two levels, sequence and time, for sequences
+            in order of appearance with their steps in order of time; or Sequences.
             An array of uint8 holds the pixels of images and is scaled to 0..1. NaN, and what is masked, is missing.
             Columns of text in DataFrames are categories.
         lengths: the real steps of each sequence [N], where X is a padded array.

@@ -46,8 +46,12 @@ def roles_of(columns: Sequence[str], reading: Reading, source: str, *, strict: b
     """
     target = reading.target if reading.target is not None else ("y",)
     found_targets = [_find(name, columns, source, "target", strict and reading.target is not None) for name in target]
-    found_id = _find(reading.id or "id", columns, source, "id", strict and reading.id is not None)
-    found_time = _find(reading.time or "time", columns, source, "time", strict and reading.time is not None)
+    found_id = _find(
+        "id" if reading.id is None else reading.id, columns, source, "id", strict and reading.id is not None
+    )
+    found_time = _find(
+        "time" if reading.time is None else reading.time, columns, source, "time", strict and reading.time is not None
+    )
     named = [name for name in (found_id, found_time, *found_targets) if name is not None]
     if repeated := [name for name in named if named.count(name) > 1]:
         raise DataError(
@@ -59,6 +63,10 @@ def roles_of(columns: Sequence[str], reading: Reading, source: str, *, strict: b
     if reading.channels is not None:
         chosen = [_find(name, columns, source, "channels", True) for name in reading.channels]
         channels = tuple(name for name in chosen if name is not None)
+        if repeated := [name for name in channels if channels.count(name) > 1]:
+            raise DataError(
+                got=f"the channel {repeated[0]!r} of {source} twice", wanted="each once", do="correct --channels"
+            )
         if both := [name for name in channels if name in named]:
             raise DataError(
                 got=f"the column {both[0]!r} of {source} among --channels and in another role",

@@ -99,7 +99,11 @@ def _read_file(table: Table, reading: Reading, task: str | None, predicting: boo
     if not table.header:
         return _read_ucr(table, reading, task, predicting)
     read = read_table(table, reading, str(path), task=task, predicting=predicting, tell=tell)
-    return _of_table(read, _stem(path), _test_of(path, read, task, predicting), table.found)
+    return _of_table(read, _stem(path), _test_of(path, read, task, predicting), _format_note(table))
+
+
+def _format_note(table: Table) -> str:
+    return f"{table.path.name} is {table.found}" if table.found else ""
 
 
 def _test_of(path: Path, read: TableRead, task: str | None, predicting: bool) -> Sequences | None:

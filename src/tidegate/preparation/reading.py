@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
@@ -48,7 +49,8 @@ class Reading:
         for name in ("target", "channels", "categorical"):
             value = getattr(self, name)
             if isinstance(value, str):
-                value = [part.strip() for part in value.split(",") if part.strip()]
+                # As in a CSV file: a name with a comma stands in double quotes.
+                value = [part.strip() for part in next(csv.reader([value], skipinitialspace=True), []) if part.strip()]
             if value is not None:
                 object.__setattr__(self, name, tuple(map(str, value)))
         for name, allowed in (("layout", LAYOUTS), ("target_per", PER)):

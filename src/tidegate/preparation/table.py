@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from tidegate.data.labels import as_labels, labels_from_text
-from tidegate.data.sequences import Sequences
+from tidegate.data.sequences import Sequences, refuse_infinite
 from tidegate.errors import DataError
 from tidegate.preparation.columns import (
     INDEX,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import pandas
 
 MOST_CATEGORIES = 100
+DECORATED = re.compile(r"([^\w\s]*)\s*[\d.,:'’/\s-]*\d[\d.,:'’/\s-]*(.*)")
+"""A number with signs before it or something behind it."""
 Tell = Callable[[int, int], None]
 
 
@@ -204,7 +206,7 @@ class _Reader:
                 raise DataError(
                     got=f"{self.source} with a column without a name that holds {column.dropna().iloc[0]!s}",
                     wanted="a name for each column",
-                    do="name it in the header, or name the channels with --channels",
+                    do='name it in the header, or pass --time "" or --id "" if it is one of these',
                 )
 
     def _leave_out_row_numbers(self) -> None:
@@ -338,6 +340,7 @@ class _Reader:
             source=self.source,
         )
         found = TimeColumn.of(times, order, starts) if times is not None else None
+        refuse_infinite(sequences)
         return TableRead(sequences, self._found(times, per_step), self.notes, found)
 
     def _times(self) -> Times | None:
@@ -420,7 +423,9 @@ class _Reader:
         categories: dict[str, tuple[str, ...]] = {}
         for k, name in enumerate(self.roles.channels):
             column = self.frame.pop(name)
-            if name in (self.reading.categorical or ()) or not _is_number(column):
+            if name not in (self.reading.categorical or ()) and (truths := _truth_values(column)) is not None:
+                values[:, k] = truths[order]
+            elif name in (self.reading.categorical or ()) or not _is_number(column):
                 codes, categories[name] = self._text_channel(name, column)
                 values[:, k] = codes[order]
             else:
@@ -439,6 +444,7 @@ class _Reader:
         as_text = [str(value) for value in found]
         if name not in (self.reading.categorical or ()):
             self._refuse_mixed(name, codes, found, as_text)
+            self._refuse_decorated(name, codes, as_text)
             if len(found) > MOST_CATEGORIES or len(found) > max(20, len(column) // 2):
                 raise DataError(
                     got=f"the text channel {name!r} of {self.source} with {len(found):,} different values such as "
@@ -466,6 +472,22 @@ class _Reader:
             wanted="numbers alone, or text alone",
             do=f"correct or empty the cell, leave the column out with --channels, or pass --categorical {name}",
         )
+
+    def _refuse_decorated(self, name: str, codes: np.ndarray, as_text: list[str]) -> None:
+        """Refuse numbers that something stands beside: thousands separators, a percent sign, a currency, a unit."""
+        parts = [DECORATED.fullmatch(value.strip()) for value in as_text]
+        if not parts or not all(parts):
+            return
+        units = {found[2] for found in parts if found}
+        letters = any(re.search(r"[^\W\d_]", value) for value in as_text)
+        if not letters or (len(units) == 1 and "" not in units):
+            row = int((codes == 0).argmax())
+            raise DataError(
+                got=f"{as_text[0]!r} in {self.source}, {self.table.place(row)}, column {name!r}, and every other cell "
+                "like it",
+                wanted="numbers alone, or text",
+                do=f"write plain numbers, pass --time {name} if it orders the steps, or --categorical {name} for text",
+            )
 
     # Targets
 
@@ -607,6 +629,7 @@ class _Reader:
         sequences = Sequences(
             values, lengths, y=y, ids=self.ids if self.roles.id is not None else None, source=self.source
         )
+        refuse_infinite(sequences)
         return TableRead(sequences, replace(self._found(None, False), layout="wide"), self.notes)
 
     def _found(self, times: Times | None, per_step: bool) -> Reading:
@@ -638,6 +661,19 @@ def _is_number(column: pandas.Series) -> bool:
     import pandas as pd
 
     return bool(pd.api.types.is_numeric_dtype(column.dtype)) or _holds_number_objects(column)
+
+
+def _truth_values(column: pandas.Series) -> np.ndarray | None:
+    """1, 0 and NaN for text that is True, False or empty; none for any other."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return None
+    codes, found = column.astype(object).factorize()
+    as_text = [str(value).casefold() for value in found]
+    if not as_text or not set(as_text) <= {"true", "false"}:
+        return None
+    return np.array([*(value == "true" for value in as_text), np.nan])[codes]
 
 
 def _holds_number_objects(column: pandas.Series) -> bool:

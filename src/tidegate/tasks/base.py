@@ -265,7 +265,7 @@ class SequenceEstimator(BaseEstimator):
         """The network's outputs for X in its order, [N, O] or, for targets of steps, [S, O]; and X as sequences."""
         self._check_fitted()
         sequences = as_sequences(X)
-        source = Source(self.preparation_.encode(sequences).with_targets(None), self.preparation_.scaler)
+        source = Source(self.preparation_.encode(sequences).with_targets(None), self.preparation_.scaler, late=True)
         device = next(self.network_.parameters()).device
         per_step = self.network_.per_step
         outputs = np.empty((len(sequences.values) if per_step else len(sequences), self.network_.readout.out_features))

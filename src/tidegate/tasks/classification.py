@@ -123,6 +123,20 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             )
         return sequences.with_targets(labels)
 
+    def _with_own_targets(self, sequences: Sequences) -> Sequences:
+        y = sequences.y
+        assert y is not None
+        if sequences.per_step:
+            raise DataError(
+                got="sequences with a target for every step",
+                wanted="one label a sequence",
+                do='read them with task="classification", or fit a regressor',
+            )
+        if y.ndim == 2 and y.shape[1] == 1:
+            # Numbers are read as targets where no task is named; whole ones are labels as well.
+            y = y[:, 0].astype(np.int64) if (y == np.round(y)).all() else y[:, 0]
+        return self._with_targets(sequences, y)
+
     def _learn_targets(self, data: Sequences) -> None:
         assert data.y is not None
         self.classes_ = np.unique(data.y)

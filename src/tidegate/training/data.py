@@ -18,6 +18,8 @@ PADDED = 4
 """A batch may hold so many times its real steps; of one that would hold more, similar lengths run together."""
 SMALL = 100_000
 """Padded steps that no batch is divided for."""
+BLOCK = 65_536
+"""Steps that are scaled at once."""
 MOST_STEPS = 131_072
 """Padded steps that run at once where nothing is learned, or one sequence."""
 
@@ -49,14 +51,16 @@ class Source:
 
     Args:
         sequences: with targets as the network learns them.
-        scaler: what brings a batch's values to the network's scale.
+        scaler: what brings values to the network's scale.
+        late: scale a batch when it is made, after images are moved, instead of everything now.
     """
 
-    def __init__(self, sequences: Sequences, scaler: Scaler) -> None:
-        self.values = torch.from_numpy(np.ascontiguousarray(sequences.values))
+    def __init__(self, sequences: Sequences, scaler: Scaler, late: bool = False) -> None:
+        values = torch.from_numpy(np.ascontiguousarray(sequences.values))
+        self.values = values if late else torch.cat([scaler(some) for some in values.split(BLOCK)])
         self.lengths = torch.from_numpy(np.ascontiguousarray(sequences.lengths))
         self.starts = torch.from_numpy(sequences.starts)
-        self.scaler = scaler
+        self.scaler = scaler if late else None
         self.T = int(self.lengths[0]) if not sequences.ragged else 0
         self.per_step = sequences.per_step
         # Sequences to predict for have no targets; nothing looks at theirs.
@@ -91,15 +95,18 @@ class Source:
         if self.T:
             x = self._equal(self.values, rows)
             y = self._equal(self.y, rows) if self.per_step else self.y.index_select(0, rows)
-            return Part(self.scaler(x if change is None else change(x)), None, y, weights)
+            return Part(self._scaled(x if change is None else change(x)), None, y, weights)
         lengths = self.lengths[rows]
         T = int(lengths.max())
         steps = self.starts[rows].unsqueeze(1) + torch.arange(T)
         real = torch.arange(T) < lengths.unsqueeze(1)
         steps.masked_fill_(~real, 0)
-        x = self.scaler(self.values[steps]).masked_fill_(~real.unsqueeze(2), 0)
+        x = self._scaled(self.values[steps]).masked_fill_(~real.unsqueeze(2), 0)
         y = self.y[steps] if self.per_step else self.y[rows]
         return Part(x, lengths if int(lengths.min()) < T else None, y, weights)
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        return x if self.scaler is None else self.scaler(x)
 
     def _equal(self, steps: Tensor, rows: Tensor) -> Tensor:
         return steps.view(len(self), self.T, steps.shape[1]).index_select(0, rows)
@@ -137,7 +144,7 @@ class RecurrentData(lightning.LightningDataModule):
         self, train: Sequences, validation: Sequences | None, scaler: Scaler, plan: Plan, settings: Settings
     ) -> None:
         super().__init__()
-        self.train = Source(train, scaler)
+        self.train = Source(train, scaler, late=bool(settings.shift))
         self.validation = Source(validation, scaler) if validation is not None else self.train
         self.plan, self.settings = plan, settings
         self.step = 0
