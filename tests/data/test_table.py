@@ -355,7 +355,7 @@ def test_typed_files_keep_their_types(tmp_path, name):
         TYPED.to_parquet(path)
     elif "json" in name:
         text = "".join(json.dumps(row) + "\n" for row in TYPED.to_dict("records"))
-        path.write_bytes(gzip.compress(text.encode()) if name.endswith("gz") else text.encode())
+        path.write_bytes(gzip.compress(text.encode(), mtime=0) if name.endswith("gz") else text.encode())
     elif name.endswith("feather"):
         TYPED.to_feather(path)
     else:
@@ -461,7 +461,7 @@ def test_progress_ends_at_the_size_of_the_file(tmp_path, monkeypatch, name):
     monkeypatch.setattr(table, "BLOCK", 512)
     rows = ['{"a": 1}\n' if "json" in name else f"{n},{n}\n" for n in range(2000)]
     content = ("" if "json" in name else "a,b\n") + "".join(rows)
-    own = opened(tmp_path, gzip.compress(content.encode()) if name.endswith("gz") else content, name)
+    own = opened(tmp_path, gzip.compress(content.encode(), mtime=0) if name.endswith("gz") else content, name)
     told = []
     own.read(tell=lambda done, total: told.append((done, total)))
     size = own.path.stat().st_size
@@ -478,7 +478,7 @@ def test_a_line_may_be_longer_than_a_block(tmp_path, monkeypatch):
 # What is refused
 
 
-GZ = gzip.compress(b"a,b\n" + b"1,2\n" * 50)
+GZ = gzip.compress(b"a,b\n" + b"1,2\n" * 50, mtime=0)
 
 
 @pytest.mark.parametrize(

@@ -409,6 +409,8 @@ def forms(table, tmp_path):
     table.to_feather(paths["a.feather"])
     paths["a.jsonl"] = str(tmp_path / "a.jsonl")
     table.to_json(paths["a.jsonl"], orient="records", lines=True, double_precision=15)
+    paths["text.parquet"] = str(tmp_path / "text.parquet")
+    table.astype(str).to_parquet(paths["text.parquet"])
     return {
         **paths,
         "DataFrame": table,
@@ -479,6 +481,17 @@ def test_a_folder_of_tables_is_a_sequence_a_file_and_its_folder_the_label(tmp_pa
     assert train.y.tolist() == ["run", "run", "walk", "walk"]
     assert train.values[:, 0].tolist() == [0, 0.5, 1, 1.5] * 2
     assert any("run, walk" in note for note in found.dataset.notes)
+
+
+def test_folders_train_and_test_are_the_parts(tmp_path):
+    for part, n in (("train", 3), ("test", 2)):
+        for label in ("run", "walk"):
+            (tmp_path / part / label).mkdir(parents=True)
+            for k in range(n):
+                (tmp_path / part / label / f"{k}.csv").write_text("x\n1\n2\n")
+    dataset = read_dataset(str(tmp_path), "classification")
+    assert (len(dataset.train), len(dataset.test)) == (6, 4)
+    assert dataset.test.y.tolist() == ["run", "run", "walk", "walk"]
 
 
 def test_files_of_one_folder_have_the_same_columns(tmp_path):

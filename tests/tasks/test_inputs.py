@@ -50,7 +50,11 @@ def test_whole_numbers_are_whole_numbers_whatever_holds_them(given):
 
 
 @pytest.mark.parametrize("labels", [("a", "b"), (True, False)], ids=str)
-@pytest.mark.parametrize("given", [list, lambda y: np.array(y, dtype=object), pd.Series, pd.Categorical], ids=str)
+@pytest.mark.parametrize(
+    "given",
+    [list, lambda y: np.array(y, dtype=object), pd.Series, pd.Categorical],
+    ids=["list", "objects", "Series", "Categorical"],
+)
 def test_other_labels_keep_their_type(labels, given):
     X, y = two_classes()
     named = [labels[k] for k in y]
@@ -309,6 +313,14 @@ def test_how_holes_are_filled_stays_with_the_saved_model(tmp_path, missing):
     model = SequenceClassifier(**BRIEF, missing=missing).fit(holes(X), y)
     model.save(tmp_path / "model")
     assert np.array_equal(tidegate.load(tmp_path / "model").predict_proba(holes(X)), model.predict_proba(holes(X)))
+
+
+def test_a_channel_without_a_value_in_a_sequence_is_told():
+    X, y = two_classes()
+    model = SequenceClassifier(**BRIEF, missing="interpolate").fit(X, y)
+    X[0, :, 1] = np.nan
+    with pytest.warns(DataWarning, match="channel 1 has no value in 1 of 40 sequences"):
+        model.predict(X)
 
 
 def test_a_channel_without_a_value_is_refused():

@@ -1,6 +1,6 @@
 """Files to named columns and arrays: one file a format or built-in dataset."""
 
-from tidegate.data.read import BUILT_IN, TableFolder, open_source
+from tidegate.data.read import BUILT_IN, TableFolder, open_source, parts_of
 from tidegate.data.sequences import Dataset, Sequences, as_sequences, as_targets, batches_by_length
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "as_targets",
     "batches_by_length",
     "open_source",
+    "parts_of",
 ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from tidegate.data import adding, curve, digits, idx, images, mnist, npz, recall, table, ts
-from tidegate.data.sequences import Dataset
+from tidegate.data.sequences import Dataset, Sequences
 from tidegate.errors import DataError
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {
@@ -21,12 +23,21 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {
 """The datasets that have a name."""
 
 
+PARTS = ("train", "test")
+"""Folders in a folder that are its training part and its test part, where it has both and no other."""
+
+
 @dataclass(frozen=True)
 class TableFolder:
     """A folder whose tables are a sequence each; the folders between are their labels."""
 
     path: Path
     files: tuple[Path, ...]
+
+    def label_of(self, file: Path) -> str | None:
+        """The folder that a file lies in, but for the whole one and its parts train and test."""
+        inside = file.relative_to(self.path).parts[:-1]
+        return inside[-1] if len(inside) > 1 or (inside and inside[0].lower() not in PARTS) else None
 
     def name_of(self, file: Path) -> str:
         """A file's name in the folder, without its ending."""
@@ -74,12 +85,24 @@ def _open_folder(path: Path) -> Dataset | TableFolder:
     if files:
         return TableFolder(path, tuple(files))
     if any(file.suffix.lower() in images.ENDINGS for file in path.rglob("*")):
-        return images.read_image_folders(path)
+        found_images = images.read_image_folders(path)
+        train, test = parts_of(found_images.train)
+        return replace(found_images, train=train, test=test)
     raise DataError(
         got=f"the folder {path} without tables, images or IDX files",
         wanted="a table a sequence (CSV and the like), in folders named by label; images; or IDX files as MNIST's",
         do="check the path",
     )
+
+
+def parts_of(sequences: Sequences) -> tuple[Sequences, Sequences | None]:
+    """The training part and the test part of sequences named by their paths; no test part where there are no such."""
+    assert sequences.ids is not None
+    tops = [Path(str(name)).parts[0].lower() for name in sequences.ids]
+    if set(tops) != set(PARTS):
+        return sequences, None
+    of_test = np.array([top == "test" for top in tops])
+    return sequences[~of_test], sequences[of_test]
 
 
 def _open_file(path: Path, table_format: table.TableFormat) -> Dataset | table.Table:

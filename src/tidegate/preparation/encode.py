@@ -200,10 +200,12 @@ class Preparation:
             if self.missing == "mask":
                 column[hole] = -1 if is_text else self.fill[channel]
                 continue
+            empty = 0
             for start, length in zip(sequences.starts, sequences.lengths, strict=True):
                 part, gaps = column[start : start + length], hole[start : start + length]
                 if gaps.all():
                     part[:] = -1 if is_text else self.fill[channel]
+                    empty += 1
                 elif gaps.any():
                     there = np.flatnonzero(~gaps)
                     at = np.flatnonzero(gaps)
@@ -211,6 +213,14 @@ class Preparation:
                         part[at] = part[there[np.maximum(np.searchsorted(there, at) - 1, 0)]]
                     else:
                         part[at] = np.interp(at, there, part[there])
+            if empty:
+                name = repr(self.channels[channel]) if self.channels else str(channel)
+                warnings.warn(
+                    f"channel {name} has no value in {empty} of {len(sequences)} sequences: "
+                    f"{'no category' if is_text else 'its mean in training'} stands for it",
+                    DataWarning,
+                    stacklevel=2,
+                )
         return values
 
     def to_config(self) -> dict[str, Any]:

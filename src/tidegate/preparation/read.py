@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.data import BUILT_IN, Dataset, Sequences, TableFolder, open_source
+from tidegate.data import BUILT_IN, Dataset, Sequences, TableFolder, open_source, parts_of
 from tidegate.data.labels import as_labels, labels_from_text
 from tidegate.data.table import Table, open_table
 from tidegate.errors import ConfigError, DataError
@@ -193,7 +193,7 @@ def _read_folder(
             )
         frames.append(table.read(text=_kept_as_text(table, reading)))
         ids.append(folder.name_of(file))
-        labels.append(file.parent.name if file.parent != folder.path else None)
+        labels.append(folder.label_of(file))
         if tell is not None:
             tell(n + 1, len(folder.files))
     together = pd.concat(frames, ignore_index=True)
@@ -222,7 +222,12 @@ def _read_folder(
         read.sequences = replace(read.sequences, rows=None)
         shown_id = id_name if predicting else None
         read.reading = replace(read.reading, id=shown_id, target=read.reading.target if has_target else None)
-    return _of_table(read, folder.path.name, None, *notes)
+    test = None
+    if by_file and not predicting:
+        read.sequences, test = parts_of(read.sequences)
+        if test is not None:
+            notes.append(f"the folder train is trained on, the folder test ({len(test)} files) is the test part")
+    return _of_table(read, folder.path.name, test, *notes)
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,8 @@ class _Reader:
         """The number of its sequence for each row, and the ids; in order of id, or of appearance to predict for."""
         name = self.roles.id
         if name is None:
+            if self.predicting and self.reading.id is not None:
+                self.notes.append(f"no column {self.reading.id!r}: all rows are one sequence")
             return np.zeros(len(self.frame), dtype=np.int64), np.array([0])
         column = self.frame.pop(name)
         self._refuse_empty(column, "an id", "fill it, or leave the row out")
@@ -423,8 +425,8 @@ class _Reader:
         categories: dict[str, tuple[str, ...]] = {}
         for k, name in enumerate(self.roles.channels):
             column = self.frame.pop(name)
-            if name not in (self.reading.categorical or ()) and (truths := _truth_values(column)) is not None:
-                values[:, k] = truths[order]
+            if name not in (self.reading.categorical or ()) and (numbers := _written_numbers(column)) is not None:
+                values[:, k] = numbers[order]
             elif name in (self.reading.categorical or ()) or not _is_number(column):
                 codes, categories[name] = self._text_channel(name, column)
                 values[:, k] = codes[order]
@@ -663,17 +665,19 @@ def _is_number(column: pandas.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(column.dtype)) or _holds_number_objects(column)
 
 
-def _truth_values(column: pandas.Series) -> np.ndarray | None:
-    """1, 0 and NaN for text that is True, False or empty; none for any other."""
+def _written_numbers(column: pandas.Series) -> np.ndarray | None:
+    """Numbers for text that is numbers, or True and False, all through but for empty cells; none for any other."""
     import pandas as pd
 
     if pd.api.types.is_numeric_dtype(column.dtype):
         return None
     codes, found = column.astype(object).factorize()
     as_text = [str(value).casefold() for value in found]
-    if not as_text or not set(as_text) <= {"true", "false"}:
-        return None
-    return np.array([*(value == "true" for value in as_text), np.nan])[codes]
+    if as_text and set(as_text) <= {"true", "false"}:
+        return np.array([*(value == "true" for value in as_text), np.nan])[codes]
+    if as_text and all(map(_parses, as_text)):
+        return np.array([*map(float, as_text), np.nan])[codes]
+    return None
 
 
 def _holds_number_objects(column: pandas.Series) -> bool:
