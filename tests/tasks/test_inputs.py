@@ -134,6 +134,43 @@ def test_targets_far_from_zero_are_scored_in_their_own_precision(scale, offset):
     assert moved.score(X, truth) == pytest.approx(plain.score(X, y), abs=1e-2)
 
 
+def test_targets_of_8_bits_are_no_pixels():
+    X, _ = two_classes()
+    y = (np.arange(40) * 6).astype(np.uint8)
+    assert SequenceRegressor(**BRIEF).fit(X, y).y_scaler_.mean == pytest.approx(y.mean())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64, np.float32])
+def test_labels_are_the_same_after_saving(dtype, tmp_path):
+    X, y = two_classes()
+    model = SequenceClassifier(**BRIEF).fit(X, y.astype(dtype))
+    model.save(tmp_path / "model")
+    assert tidegate.load(tmp_path / "model").classes_.dtype == model.classes_.dtype
+    with pytest.raises(DataError, match="64 bits"):
+        SequenceClassifier(**BRIEF).fit(X, np.where(y, np.uint64(2**63 + 5), np.uint64(1)))
+
+
+def test_a_fit_that_is_refused_leaves_the_model_as_it_was():
+    X, y = two_classes()
+    model = SequenceClassifier(**SMALL).fit(X, y)
+    before = model.predict(X)
+    with pytest.raises(DataError):
+        model.fit(np.full_like(X, np.nan), np.array(["u", "v"])[y])
+    assert np.array_equal(model.predict(X), before)
+    fresh = SequenceRegressor(**{**BRIEF, "steps": 30}, learning_rate=1e30, schedule="constant")
+    with pytest.raises(tidegate.TidegateError):
+        fresh.fit(X, X)
+    assert not hasattr(fresh, "network_")
+
+
+def test_the_form_of_predictions_is_that_of_the_training_targets():
+    X, _ = two_classes()
+    y = X.mean(axis=(1, 2))
+    model = SequenceRegressor(**BRIEF).fit(X, y, validation_data=(X, y[:, None]))
+    model.score(X, y[:, None])
+    assert model.predict(X).shape == (40,)
+
+
 # Parameters
 
 
@@ -238,6 +275,11 @@ def test_a_dataframe_indexed_by_sequence_and_time_is_sequences():
         ([pd.DataFrame({"a": [1.0]}), pd.DataFrame({"a": []})], r"X\[1\] with no steps"),
         ([pd.DataFrame([[1.0, 2.0]], columns=["a", "a"])], "two columns 'a'"),
         ([pd.DataFrame({"a": pd.to_datetime(["2020-01-01"])})], "column 'a' of X of type datetime64"),
+        (
+            pd.DataFrame({"a": [1.0, 2.0]}, index=pd.MultiIndex.from_tuples([("s", "9"), ("s", "10")])),
+            "wanted numbers or dates",
+        ),
+        ([pd.DataFrame({"a": [1j]})], "complex"),
         (
             pd.DataFrame({"a": [1.0, 2.0]}, index=pd.MultiIndex.from_tuples([("s", 1), ("s", 1)])),
             "step 1 twice in sequence 's'",
@@ -356,6 +398,16 @@ def test_a_weight_for_each_class_is_a_weight_for_each_of_its_sequences(tmp_path)
     assert tidegate.load(tmp_path / "model").class_weight == {0: 1.0, 1: 3.0}
 
 
+def test_weights_are_matched_by_name_as_targets_are():
+    X, y = frames()
+    names = [f"s{k}" for k in range(30)][::-1]
+    together = pd.concat(X, keys=names)
+    weights = np.linspace(0.5, 2, 30)
+    plain = SequenceClassifier(**BRIEF).fit(together, y, sample_weight=weights)
+    named = pd.Series(weights, index=names).sort_index()
+    assert same_weights(plain, SequenceClassifier(**BRIEF).fit(together, y, sample_weight=named))
+
+
 @pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceRegressor])
 def test_sequences_of_weight_zero_do_not_matter(estimator):
     X, y = two_classes(60)
@@ -392,6 +444,12 @@ def test_training_stops_after_checks_without_improvement():
     model = SequenceClassifier(**{**SMALL, "steps": 400}, schedule="constant", patience=3).fit(X, noise)
     assert model.history_[-1]["step"] < 400
     assert len([row for row in model.history_ if row["step"] > model.best_["step"]]) == 3
+
+
+def test_a_check_that_is_no_better_to_the_bit_counts_as_none():
+    X, y = two_classes()
+    model = SequenceClassifier(**{**SMALL, "steps": 200, "learning_rate": 1e-30}, patience=2).fit(X, y)
+    assert len(model.history_) == 3
 
 
 # One target a sequence

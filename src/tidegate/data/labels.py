@@ -73,7 +73,10 @@ def as_labels(y: Any, what: str = "y") -> np.ndarray:
             wanted="labels that are text, numbers or truth values",
             do="decode bytes, and write others as text, with y.astype(str)",
         )
-    return labels
+    if labels.dtype.kind == "u" and labels.size and int(labels.max()) >= 2**63:
+        raise DataError(got=f"{what} beyond 64 bits", wanted="smaller numbers", do="write them as text")
+    plain = {"i": np.int64, "u": np.int64, "f": np.float64}
+    return labels.astype(plain[labels.dtype.kind]) if labels.dtype.kind in plain else labels
 
 
 _PLAIN = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")

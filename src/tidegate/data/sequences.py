@@ -256,9 +256,14 @@ def refuse_infinite(sequences: Sequences) -> None:
             )
 
 
-def numbers(values: Any, what: str) -> np.ndarray:
-    """An array of float64, or float32 where it was of that precision or less; DataError where it holds no numbers."""
+def numbers(values: Any, what: str, pixels: bool = False) -> np.ndarray:
+    """An array of float64, or float32 where it was of that precision or less; DataError where it holds no numbers.
+
+    With `pixels`, uint8 is scaled to 0..1.
+    """
     if isinstance(values, np.ma.MaskedArray):
+        if values.dtype.kind not in "biuf":
+            return numbers(values.data, what)
         return numbers(np.ma.filled(values.astype(np.float64), np.nan), what)
     try:
         array = np.asarray(values)
@@ -276,7 +281,7 @@ def numbers(values: Any, what: str) -> np.ndarray:
         )
     if array.dtype.kind not in "biuf":
         raise DataError(got=f"{what} of type {array.dtype}", wanted="numbers", do="convert it to numbers")
-    if array.dtype == np.uint8:
+    if pixels and array.dtype == np.uint8:
         return array.astype(np.float32) / 255
     narrow = array.dtype in (np.float16, np.float32)
     return np.ascontiguousarray(array, dtype=np.float32 if narrow else np.float64)
@@ -325,7 +330,7 @@ def _from_array(X: np.ndarray, lengths: Any, what: str) -> Sequences:
             got=f"{what} of shape {X.shape}", wanted="at least one sequence, step and channel", do="check the data"
         )
     N, T, I = X.shape
-    values = numbers(X, what)
+    values = numbers(X, what, pixels=True)
     if lengths is None:
         return Sequences(values.reshape(N * T, I), np.full(N, T, dtype=np.int64))
     steps = _checked_lengths(lengths, X, what)
@@ -336,7 +341,7 @@ def _from_array(X: np.ndarray, lengths: Any, what: str) -> Sequences:
 def _from_list(X: Sequence[Any] | np.ndarray, what: str) -> Sequences:
     if len(X) == 0:
         raise DataError(got=f"{what} without sequences", wanted="at least one", do="check the data")
-    arrays = [numbers(x, f"{what}[{n}]") for n, x in enumerate(X)]
+    arrays = [numbers(x, f"{what}[{n}]", pixels=True) for n, x in enumerate(X)]
     width = arrays[0].shape[-1] if arrays[0].ndim == 2 else 0
     for n, array in enumerate(arrays):
         if array.ndim != 2:
@@ -385,6 +390,12 @@ def _from_indexed(frame: Any, what: str) -> Sequences:
     if (codes < 0).any():
         raise DataError(got=f"{what} with a missing sequence name in its index", wanted="one a row", do="fill it")
     times = level(1).to_numpy()
+    if level(1).isna().any() or not (level(1).dtype.kind in "iufmM" or hasattr(level(1), "tz")):
+        raise DataError(
+            got=f"times of type {level(1).dtype}, or missing ones, in the index of {what}",
+            wanted="numbers or dates",
+            do="convert them with pandas.to_datetime or pandas.to_numeric",
+        )
     by_time = level(1).argsort(kind="stable") if hasattr(level(1), "argsort") else np.argsort(times, kind="stable")
     by_time = np.asarray(by_time)
     order = by_time[np.argsort(codes[by_time], kind="stable")]
@@ -440,6 +451,8 @@ def columns_as_values(columns: Mapping[str, pandas.Series], what: str) -> tuple[
             if all(isinstance(value, str) or _is_missing(value) for value in objects):
                 codes, found = pd.factorize(objects, sort=True)
                 values[:, k] = np.where(codes < 0, np.nan, codes)
+                if len(found) == 0:
+                    continue
                 categories[name] = tuple(str(one) for one in found)
                 continue
             series = objects
@@ -447,7 +460,7 @@ def columns_as_values(columns: Mapping[str, pandas.Series], what: str) -> tuple[
             raise DataError(
                 got=f"{where} of type {series.dtype}", wanted="numbers or text", do="name it as the time, or drop it"
             )
-        if pd.api.types.is_numeric_dtype(series.dtype):
+        if pd.api.types.is_numeric_dtype(series.dtype) and series.dtype.kind != "c":
             values[:, k] = series.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             values[:, k] = numbers(series.to_numpy(dtype=object), where)

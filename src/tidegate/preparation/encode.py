@@ -132,7 +132,7 @@ class Preparation:
                     wanted=f"{kinds[was_text]}, as in training",
                     do="correct the column",
                 )
-            if is_text and tuple(sequences.categories[there]) != self.categories[name]:
+            if is_text and was_text and tuple(sequences.categories[there]) != self.categories[name]:
                 values = values.copy() if values is sequences.values else values
                 values[:, channel] = self._as_trained(name, values[:, channel], sequences.categories[there])
         return replace(sequences, values=values, channels=self.channels, categories=self.categories)

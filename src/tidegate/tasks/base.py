@@ -133,7 +133,17 @@ class SequenceEstimator(BaseEstimator):
             ConfigError: a parameter has a value that cannot work.
             TrainingError: the loss is not finite.
         """
-        data = self._with_weights(self._labeled(X, y), sample_weight)
+        before = dict(self.__dict__)
+        try:
+            self.reading_ = None
+            return self._fit(X, y, sample_weight, validation_data)
+        except BaseException:
+            # A model that was fitted stays as it was.
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> Any:
         validation = None
         if validation_data is not None:
             pair = validation_data if isinstance(validation_data, (tuple, list)) else (validation_data,)
@@ -142,6 +152,8 @@ class SequenceEstimator(BaseEstimator):
                     got=f"validation_data of {len(pair)} parts", wanted="(X, y)", do="pass validation_data=(X, y)"
                 )
             validation = self._labeled(*pair)
+        data = self._labeled(X, y)
+        data = self._with_weights(data, _in_order_of(sample_weight, data))
         self._train(*self._set_up(data, validation), progress=self.verbose)
         return self
 
@@ -190,6 +202,7 @@ class SequenceEstimator(BaseEstimator):
                 do="correct sample_weight",
             )
         counted = weights > 0
+        weights = weights / weights.max()
         return replace(data[counted], weights=weights[counted] / weights[counted].mean())
 
     def _set_up(self, data: Sequences, validation: Sequences | None = None) -> tuple[Sequences, Sequences | None]:

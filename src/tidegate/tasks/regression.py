@@ -168,8 +168,15 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         if y.dtype.kind not in "iuf":
             raise DataError(got="labels that are no numbers in y", wanted="numbers", do="fit a classifier")
         self._last_was_flat = y.ndim == 1 or y.shape[1] == 1
-        y = y.astype(np.float64)
-        return sequences.with_targets(y[:, None] if y.ndim == 1 else y, sequences.per_step)
+        y = (y[:, None] if y.ndim == 1 else y).astype(np.float64)
+        n = len(sequences.values) if sequences.per_step else len(sequences)
+        if len(y) != n or not (np.abs(y) <= LARGEST).all():
+            raise DataError(
+                got=f"{len(y)} targets for {n} {'steps' if sequences.per_step else 'sequences'}, or some not finite",
+                wanted="a finite number for each",
+                do="correct y",
+            )
+        return sequences.with_targets(y, sequences.per_step)
 
     @staticmethod
     def _told_by_shape(sequences: Sequences, y: Any) -> str:

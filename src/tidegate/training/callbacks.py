@@ -32,6 +32,7 @@ class KeepBest(lightning.Callback):
     def __init__(self) -> None:
         self.best: dict[str, float] | None = None
         self.weights: dict[str, torch.Tensor] = {}
+        self.improved = 0  # the step of the last check that was better than all before
         self.history: list[dict[str, float]] = []
         self.started = 0.0
         self.seconds = 0.0
@@ -56,6 +57,8 @@ class KeepBest(lightning.Callback):
         }
         self.losses = [0.0, 0]
         self.history.append(row)
+        if self.best is None or self._rank(module, checked) > self._rank(module, self.best):
+            self.improved = step
         if self.best is None or self._rank(module, checked) >= self._rank(module, self.best):
             self.best = {"step": step, **checked}
             self.weights = {name: value.detach().cpu().clone() for name, value in module.network.state_dict().items()}
@@ -69,7 +72,7 @@ class KeepBest(lightning.Callback):
         return (
             patience is not None
             and best is not None
-            and sum(r["step"] > best["step"] for r in self.history) >= patience
+            and sum(row["step"] > self.improved for row in self.history) >= patience
         )
 
     @staticmethod
@@ -80,6 +83,7 @@ class KeepBest(lightning.Callback):
     def state_dict(self) -> dict[str, Any]:
         return {
             "best": self.best,
+            "improved": self.improved,
             "weights": self.weights,
             "history": self.history,
             "seconds": self.seconds,

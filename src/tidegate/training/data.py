@@ -44,6 +44,8 @@ class Batch(NamedTuple):
     """One, or several where lengths lie so far apart that padding would fill the memory."""
     weight: float
     """What the sum of this batch's losses counts, so that the mean over all processes is the mean over the step."""
+    items: int
+    """The losses that this process sums up; 0 where it has no rows of the step."""
 
 
 class Source:
@@ -73,7 +75,8 @@ class Source:
 
     def take(self, rows: Tensor, weight: float, change: Callable[[Tensor], Tensor] | None = None) -> Batch:
         """The batch of these rows; `change` is applied to the values [B, T, I] before they are scaled."""
-        return Batch(tuple(self.part(some, change) for some in self.groups(rows)), weight)
+        parts = tuple(self.part(some, change) for some in self.groups(rows))
+        return Batch(parts, weight, self.items(rows) if weight else 0)
 
     def groups(self, rows: Tensor) -> Iterator[Tensor]:
         """The rows apart by length, where more than three quarters of the padded steps would be padding."""

@@ -93,8 +93,7 @@ class RecurrentModule(lightning.LightningModule):
             if batch.weight:
                 self.learner.update(self.metrics, output, part)
         if batch.weight:
-            world = self.trainer.world_size
-            self.validation_loss.update(sum(losses) * batch.weight / world, weight=world / batch.weight)
+            self.validation_loss.update(sum(losses) / batch.items, weight=batch.items)
 
     def on_validation_epoch_end(self) -> None:
         values = {name: value.item() for name, value in self.metrics.compute().items()}
