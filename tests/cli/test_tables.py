@@ -215,6 +215,29 @@ def test_csv_parquet_and_dataframes_make_the_same_model(tmp_path):
     assert bits[0] == bits[1] == bits[2]
 
 
+def test_a_folder_is_a_sequence_a_file_for_a_model_of_one_table(finished, tmp_path, capsys):
+    for name, table in recordings(n=3).groupby("recording"):
+        table.drop(columns=["recording", "activity"]).to_csv(tmp_path / f"{name}.csv", index=False)
+    rows = predicted([finished, tmp_path], capsys)
+    assert [next(iter(row.values())) for row in rows] == ["000", "001", "002"]
+
+
+def test_row_numbers_that_were_left_out_are_left_out_again(tmp_path, capsys):
+    table = recordings(holes=False)
+    assert run(fit(tmp_path / "out", table.assign(No=range(len(table))))) == 0
+    capsys.readouterr()
+    table.assign(No=7).to_csv(tmp_path / "new.csv", index=False)
+    assert len(predicted([tmp_path / "out", tmp_path / "new.csv"], capsys)) == 40
+
+
+def test_predictions_do_not_overwrite_their_input(finished, tmp_path, capsys):
+    path = tmp_path / "new.csv"
+    recordings(n=3).to_csv(path, index=False)
+    before = path.read_text()
+    assert "the input itself" in refused(["predict", str(finished), str(path), "--out", str(path)], capsys)
+    assert path.read_text() == before
+
+
 # Scores
 
 

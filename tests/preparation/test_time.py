@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.errors import DataError
-from tidegate.preparation.time import Times, passes_midnight, read_times, step_of
+from tidegate.preparation.time import Times, read_times, step_of
 
 MINUTE = 60 * 10**9
 HOUR = 60 * MINUTE
@@ -529,26 +529,6 @@ def test_an_invalid_format_is_refused_with_the_option_that_gave_it(time_format):
 
 
 # One sequence
-
-
-@pytest.mark.parametrize(
-    ("hours", "row"),
-    [
-        ([20, 22, 23, 0, 1], 3),
-        ([18, 5.99], 1),
-        ([23, 0], 1),
-        ([22, 23, 4, 8, 21, 23, 1], 2),
-        ([0, 1, 22, 23], None),
-        ([17.99, 5], None),
-        ([20, 6], None),
-        ([22, 23, 0, 12, 9], None),
-        ([23, 23], None),
-        ([8], None),
-        ([], None),
-    ],
-)
-def test_midnight_is_passed_where_an_evening_is_followed_by_a_night_in_rows_that_rise(hours, row):
-    assert passes_midnight(np.array([int(hour * HOUR) for hour in hours], dtype=np.int64)) == row
 
 
 def dates(start: str, periods: int, freq: str) -> np.ndarray:

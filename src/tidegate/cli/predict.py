@@ -32,9 +32,12 @@ def predict(
 
     Columns are those of the training data; they need not be named again.
     """
+    from tidegate.errors import ConfigError
     from tidegate.files import write_whole
     from tidegate.tasks.run import predict as predict_run
 
+    if out is not None and out.exists() and Path(input).exists() and out.samefile(input):
+        raise ConfigError(got=f"--out {out}, the input itself", wanted="another file", do="choose another --out")
     header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

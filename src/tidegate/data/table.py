@@ -375,9 +375,10 @@ def _refused(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        named = getattr(error, "encoding", None) or "text in that encoding"
         raise DataError(
-            got=f"{path} with bytes that are no {error.encoding}",
+            got=f"{path} with bytes that are no {named}",
             wanted="text in the encoding that is given or that its first bytes declare",
             do="pass another --encoding, or check the file",
         ) from None
@@ -617,6 +618,7 @@ class _TextTable(Table):
         self._width = len(names)
         self._blank = len(names) - 1 if ends else None  # the column after the separator that ends every line
         super().__init__(path, names[: self._blank])
+        self._refuse_commented_header(start, separator)
 
         words = SEPARATORS | {" ": "spaces", ONE_COLUMN: ""}
         self._said_separator = ""
@@ -637,6 +639,18 @@ class _TextTable(Table):
 
     def place(self, row: int) -> str:
         return f"row {self._first + row}"
+
+    def _refuse_commented_header(self, start: _Start, separator: str) -> None:
+        """Refuse a comment above the table that has a word for each of its columns."""
+        comments = [line for line in start.skipped if line.startswith("#")]
+        if comments and len(self.columns) > 1:
+            cells: list[str] = next(iter(_reader([comments[-1].lstrip("# ")], separator)), [])
+            if len(cells) == len(self.columns) and not _only_numbers(cells):
+                raise DataError(
+                    got=f"{self.path} with names of columns in a comment, {comments[-1].strip()[:60]!r}",
+                    wanted="a header",
+                    do="remove the # from that line",
+                )
 
     @property
     def _decimal(self) -> str | None:
@@ -1149,6 +1163,18 @@ class _Sheet(Table):
 
     def place(self, row: int) -> str:
         return f"row {self._first + row}"
+
+    def _refuse_commented_header(self, start: _Start, separator: str) -> None:
+        """Refuse a comment above the table that has a word for each of its columns."""
+        comments = [line for line in start.skipped if line.startswith("#")]
+        if comments and len(self.columns) > 1:
+            cells: list[str] = next(iter(_reader([comments[-1].lstrip("# ")], separator)), [])
+            if len(cells) == len(self.columns) and not _only_numbers(cells):
+                raise DataError(
+                    got=f"{self.path} with names of columns in a comment, {comments[-1].strip()[:60]!r}",
+                    wanted="a header",
+                    do="remove the # from that line",
+                )
 
     def _read(self, columns: Sequence[str], text: Collection[str], tell: Tell | None) -> pandas.DataFrame:
         import pandas as pd

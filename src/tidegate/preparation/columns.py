@@ -13,7 +13,7 @@ from tidegate.preparation.reading import Reading
 
 UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*|)", re.IGNORECASE)
 INDEX = ("index", "level_0", "level_1", "rownames")
-LIKE_TIME = ("timestamp", "datetime", "date", "date_time", "ds", "ts")
+LIKE_TIME = ("timestamp", "datetime", "date", "date_time", "ds", "ts", "t", "step", "frame", "tick")
 LIKE_ID = (
     "series", "sequence", "recording", "session", "trial", "subject", "unit", "segment", "sample", "patient",
     "participant", "user", "case", "instance",
@@ -75,6 +75,13 @@ def roles_of(columns: Sequence[str], reading: Reading, source: str, *, strict: b
             )
     else:
         channels = tuple(name for name in columns if name not in named)
+        twins = {name.casefold() for name in named}
+        if strict and (twin := next((name for name in channels if name.casefold() in twins and name), None)):
+            raise DataError(
+                got=f"the column {twin!r} of {source} beside another that differs in case alone",
+                wanted="to know which is which",
+                do="name the channels with --channels, or rename one",
+            )
     found = tuple(name for name in found_targets if name is not None)
     return Roles(found_id, found_time, found, channels, reading.channels is not None)
 
@@ -135,8 +142,10 @@ def refuse_unclaimed(roles: Roles, source: str, asks_target: bool) -> None:
     )
 
 
-def numbered(names: Sequence[str]) -> list[str] | None:
+def numbered(names: Sequence[str], gaps: bool = False) -> list[str] | None:
     """Names that differ in a running number alone, such as t0, t1, t2, in the order of that number; else none.
+
+    With `gaps`, numbers may be left out.
 
     >>> numbered(["t10", "t9", "t11"]), numbered(["x", "y1", "y2"])
     (['t9', 't10', 't11'], None)
@@ -146,6 +155,6 @@ def numbered(names: Sequence[str]) -> list[str] | None:
         return None
     by_number = {int(found[2]): name for found, name in zip(matches, names, strict=True) if found}
     numbers = sorted(by_number)
-    if len(by_number) < len(names) or numbers[-1] - numbers[0] >= len(numbers):
+    if len(by_number) < len(names) or (not gaps and numbers[-1] - numbers[0] >= len(numbers)):
         return None
     return [by_number[number] for number in numbers]

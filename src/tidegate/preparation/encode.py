@@ -285,4 +285,4 @@ def constant_channels(sequences: Sequences) -> list[str]:
 
 def refuse_incomplete(sequences: Sequences) -> None:
     """Raise DataError where a value is missing, with its place and what can be done."""
-    refuse_missing(sequences, do="fill it, or pass --missing interpolate or --missing mask (in Python: missing=)")
+    refuse_missing(sequences, do="fill it, or train with --missing interpolate or --missing mask (in Python: missing=)")

@@ -75,6 +75,8 @@ def read_source(
 
     With `predicting`, it is data to predict for: targets are not looked at.
     """
+    if task not in (None, "classification", "regression"):
+        raise ConfigError(got=f"the task {task!r}", wanted="classification, regression, or none", do="correct the name")
     reading = reading or Reading()
     if hasattr(source, "columns") and hasattr(source, "iloc"):
         read = read_table(Frame(source), reading, "the DataFrame", task=task, predicting=predicting)
@@ -192,6 +194,8 @@ def _read_folder(
                 else "correct it",
             )
         frames.append(table.read(text=_kept_as_text(table, reading)))
+        if len(frames[-1]) == 0:
+            raise DataError(got=f"{file} with 0 rows", wanted="at least one", do="remove the file")
         ids.append(folder.name_of(file))
         labels.append(folder.label_of(file))
         if tell is not None:
@@ -199,7 +203,18 @@ def _read_folder(
     together = pd.concat(frames, ignore_index=True)
     lengths = [len(frame) for frame in frames]
     notes = []
-    by_file = reading.id is None
+    if len(set(ids)) < len(ids):
+        twice = next(name for name in ids if ids.count(name) > 1)
+        raise DataError(got=f"two files named {twice} in {folder.path}", wanted="a name for each", do="rename one")
+    named_id = [name for name in columns or () if name.casefold() == (reading.id or "id").casefold()]
+    # A model that was trained on one table is given a folder with a file for each sequence.
+    by_file = reading.id is None or (predicting and not named_id)
+    if by_file and named_id and reading.channels is None:
+        raise DataError(
+            got=f"a column {named_id[0]!r} in the files of {folder.path}",
+            wanted="to know whether a file is a sequence, or a part of one table",
+            do=f"pass --id {named_id[0]} for parts of one table, or name the channels with --channels",
+        )
     id_name = _new("file", together.columns)
     has_target = False
     if by_file:
@@ -208,6 +223,8 @@ def _read_folder(
         notes.append(f"{len(frames)} files, each a sequence")
         target = reading.target or ("y",)
         has_target = any(name.casefold() == one.casefold() for one in target for name in together.columns)
+        if has_target and all(labels) and not predicting and task == "classification":
+            notes.append(f"labels are of the column {target[0]!r}, not of the folders")
         if not has_target and not predicting and task != "regression" and all(labels):
             name = _new("label", together.columns)
             together[name] = np.repeat(np.array(labels, dtype=object), lengths)

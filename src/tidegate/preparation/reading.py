@@ -44,9 +44,11 @@ class Reading:
     """The decimal sign of a text file: . or ,"""
     encoding: str | None = None
     """The encoding of a text file, such as utf-8 or cp1252."""
+    left_out: Sequence[str] | None = None
+    """Columns that were found to be row numbers."""
 
     def __post_init__(self) -> None:
-        for name in ("target", "channels", "categorical"):
+        for name in ("target", "channels", "categorical", "left_out"):
             value = getattr(self, name)
             if isinstance(value, str):
                 # As in a CSV file: a name with a comma stands in double quotes.
@@ -80,5 +82,5 @@ class Reading:
         }
 
 
-OPTIONS = tuple(field.name for field in fields(Reading))
+OPTIONS = tuple(field.name for field in fields(Reading) if field.name != "left_out")
 """The names of what can be said."""

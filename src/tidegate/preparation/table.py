@@ -11,9 +11,11 @@ import numpy as np
 
 from tidegate.data.labels import as_labels, labels_from_text
 from tidegate.data.sequences import Sequences, refuse_infinite
+from tidegate.data.table import MISSING
 from tidegate.errors import DataError
 from tidegate.preparation.columns import (
     INDEX,
+    NUMBERED,
     UNNAMED,
     Roles,
     as_options,
@@ -23,7 +25,7 @@ from tidegate.preparation.columns import (
     roles_of,
 )
 from tidegate.preparation.reading import Reading
-from tidegate.preparation.time import Times, passes_midnight, read_times, step_of
+from tidegate.preparation.time import Times, read_times, step_of
 
 if TYPE_CHECKING:
     import pandas
@@ -167,6 +169,7 @@ class _Reader:
         self.table, self.frame, self.roles, self.reading = table, frame, roles, reading
         self.source, self.task, self.predicting = source, task, predicting
         self.notes: list[str] = []
+        self.left_out: list[str] = []
 
     def read(self) -> TableRead:
         for name in self.reading.categorical or ():
@@ -177,6 +180,7 @@ class _Reader:
                     do="correct --categorical",
                 )
         self._leave_out_unnamed()
+        self._leave_out_known()
         self.codes, self.ids = self._sequences_of_rows()
         layout = self._layout()
         if layout == "wide":
@@ -189,6 +193,12 @@ class _Reader:
 
     # What is no channel
 
+    def _leave_out_known(self) -> None:
+        """What was left out in training."""
+        for name in self.reading.left_out or ():
+            if self.predicting and name in self.roles.channels:
+                self._leave_out(name, "so it was in training")
+
     def _leave_out_unnamed(self) -> None:
         """Row numbers that a program wrote as a column of their own."""
         if self.roles.chosen:
@@ -200,7 +210,7 @@ class _Reader:
                 continue
             if column.isna().all():
                 self._leave_out(name, "it is empty")
-            elif column.dtype.kind in "iu":
+            elif column.dtype.kind in "iu" and (unnamed or _counts(column.to_numpy())):
                 self._leave_out(name, "it holds row numbers")
             elif unnamed:
                 raise DataError(
@@ -216,7 +226,7 @@ class _Reader:
             return
         for name in self.roles.channels:
             column = self.frame[name]
-            if column.dtype.kind in "iu" and int(column.min()) in (0, 1):
+            if column.dtype.kind in "iu" and not column.isna().any() and int(column.min()) in (0, 1):
                 numbers = column.to_numpy()
                 if int(numbers.max()) - int(numbers.min()) == n - 1 and len(np.unique(numbers)) == n:
                     self._leave_out(name, "it counts the rows of the file")
@@ -225,6 +235,7 @@ class _Reader:
         channels = tuple(channel for channel in self.roles.channels if channel != name)
         self.roles = replace(self.roles, channels=channels)
         del self.frame[name]
+        self.left_out.append(name)
         named = f"the column {name!r}" if name else "the column without a name"
         self.notes.append(f"{named} is left out: {reason}")
 
@@ -313,9 +324,7 @@ class _Reader:
         order = np.lexsort((times.values, self.codes)) if times else np.argsort(self.codes, kind="stable")
         if times is not None:
             self._refuse_repeated(times, order)
-            self._refuse_midnight(times)
-        if np.array_equal(order, np.arange(len(order))):
-            order = np.arange(len(order))
+            self._refuse_clock_that_goes_back(times)
         lengths = np.bincount(self.codes, minlength=len(self.ids)).astype(np.int64)
         starts = np.cumsum(lengths) - lengths
         y, per_step = self._targets(order, starts, lengths)
@@ -329,6 +338,7 @@ class _Reader:
             )
         values, categories = self._values(order)
         first = _first_row(self.table)
+        self._tell_leaks(values, starts, lengths, y)
         sequences = Sequences(
             values,
             lengths,
@@ -399,19 +409,20 @@ class _Reader:
             return "remove the repeated rows, or give the sequences ids of their own"
         return "remove the repeated row"
 
-    def _refuse_midnight(self, times: Times) -> None:
+    def _refuse_clock_that_goes_back(self, times: Times) -> None:
+        """Refuse times of day that are not in order in the file: they may have passed midnight."""
         if times.kind != "time of day":
             return
-        for code in range(len(self.ids)):
-            rows = np.flatnonzero(self.codes == code)
-            if (found := passes_midnight(times.values[rows])) is not None:
-                row = int(rows[found])
-                raise DataError(
-                    got=f"{self.frame[self.roles.time].iloc[row]!s} after midnight in {self.source}, "
-                    f"{self.table.place(row)}, column {self.roles.time!r}",
-                    wanted="times that go on, with the date",
-                    do="add the date to each time",
-                )
+        in_file = np.argsort(self.codes, kind="stable")
+        back = (np.diff(times.values[in_file]) < 0) & (np.diff(self.codes[in_file]) == 0)
+        if back.any():
+            row = int(in_file[int(back.argmax()) + 1])
+            raise DataError(
+                got=f"{self.frame[self.roles.time].iloc[row]!s}, earlier than the row before, in {self.source}, "
+                f"{self.table.place(row)}, column {self.roles.time!r}",
+                wanted="times of day that go on, or dates: the next day may have begun",
+                do="add the date to each time, or sort the rows of each sequence",
+            )
 
     def _values(self, order: np.ndarray) -> tuple[np.ndarray, dict[str, tuple[str, ...]]]:
         """The channels side by side in order [S, I]; each column is let go as soon as it is there."""
@@ -442,7 +453,14 @@ class _Reader:
                 wanted="numbers or text",
                 do=f"pass --time {name} if it orders the steps, or name the channels with --channels",
             )
-        codes, found = column.astype(object).factorize()
+        try:
+            codes, found = column.astype(object).factorize()
+        except TypeError:
+            raise DataError(
+                got=f"lists or other containers in the column {name!r} of {self.source}",
+                wanted="numbers or text",
+                do="leave the column out with --channels",
+            ) from None
         as_text = [str(value) for value in found]
         if name not in (self.reading.categorical or ()):
             self._refuse_mixed(name, codes, found, as_text)
@@ -581,6 +599,10 @@ class _Reader:
                 do=f"correct the column, or fit regression for a target every step{more}",
             )
         labels = np.asarray(found.astype(object) if hasattr(found, "categories") else found)[in_order[starts]]
+        if odd := sorted({str(one) for one in found} & set(MISSING)):
+            self.notes.append(
+                f"the label {odd[0]!r} is taken as a class, as it is written; leave an empty cell if none is known"
+            )
         what = f"column {column.name!r} of {self.source}"
         plain = as_labels(labels, what)
         return labels_from_text(plain) if plain.dtype.kind == "U" else plain
@@ -597,8 +619,50 @@ class _Reader:
 
     # A row a sequence
 
+    def _steps_of_wide(self) -> list[str]:
+        """The columns of the steps in their order."""
+        given = list(self.roles.channels)
+        if self.predicting and self.roles.chosen:
+            return given
+        in_order = numbered(given, gaps=True)
+        if in_order is None and not self.roles.chosen:
+            runs: dict[str, list[str]] = {}
+            for name in given:
+                if found := NUMBERED.fullmatch(name):
+                    runs.setdefault(found[1], []).append(name)
+            longest = sorted(runs.values(), key=len)[-1] if runs else []
+            if len(longest) > 1:
+                raise DataError(
+                    got=f"{self.source} with the columns {', '.join(map(repr, given[:8]))}, not all numbered alike",
+                    wanted="the steps of one channel",
+                    do=f"name them in their order with --channels {','.join(longest)}",
+                )
+        names = in_order or given
+        if not any("wide" in note for note in self.notes):
+            shown = ", ".join(map(repr, names)) if len(names) < 7 else f"{names[0]!r}, {names[1]!r} to {names[-1]!r}"
+            how = "in the order of their numbers" if in_order else "in the order of the file"
+            self.notes.append(f"a wide table, the steps of one channel {how}: {shown}")
+        return names
+
+    def _tell_leaks(self, values: np.ndarray, starts: np.ndarray, lengths: np.ndarray, y: np.ndarray | None) -> None:
+        """Say where a channel that is the same in all steps of each sequence tells its label."""
+        if y is None or y.ndim != 1 or len(np.unique(y)) < 2 or lengths.max() < 2:
+            return
+        labels = np.unique(y, return_inverse=True)[1]
+        firsts = values[starts]
+        for k, name in enumerate(self.roles.channels):
+            if not np.array_equal(np.repeat(firsts[:, k], lengths), values[:, k]):
+                continue
+            found = np.unique(firsts[:, k], return_inverse=True)[1]
+            pairs = len(np.unique(np.stack([found, labels]), axis=1).T)
+            if pairs == found.max() + 1 and found.max() < len(labels) - 1:
+                self.notes.append(
+                    f"the channel {name!r} tells the label by itself: leave it out with --channels if it is not known "
+                    "beforehand"
+                )
+
     def _wide(self) -> TableRead:
-        names = numbered(self.roles.channels) or list(self.roles.channels)
+        names = self._steps_of_wide()
         if self.roles.time is not None:
             raise DataError(
                 got=f"{self.source} with the column {self.roles.time!r}",
@@ -632,7 +696,9 @@ class _Reader:
             values, lengths, y=y, ids=self.ids if self.roles.id is not None else None, source=self.source
         )
         refuse_infinite(sequences)
-        return TableRead(sequences, replace(self._found(None, False), layout="wide"), self.notes)
+        # A row to predict for has the same steps, whatever else stands beside them.
+        reading = replace(self._found(None, False), layout="wide", channels=tuple(names))
+        return TableRead(sequences, reading, self.notes)
 
     def _found(self, times: Times | None, per_step: bool) -> Reading:
         """What was said and found, without how this one file is written."""
@@ -645,6 +711,7 @@ class _Reader:
             time_format=times.format if times is not None else self.reading.time_format,
             layout="long",
             target_per=None if self.task != "regression" else "step" if per_step else "sequence",
+            left_out=tuple(self.left_out) or self.reading.left_out,
         )
 
 
@@ -659,6 +726,12 @@ def without_trailing_holes(table: np.ndarray, place: Callable[[int], str]) -> tu
     return table[steps][:, None], lengths
 
 
+def _counts(numbers: np.ndarray) -> bool:
+    """Whether numbers count rows: all of a range in any order, or up by one with new beginnings."""
+    once = len(np.unique(numbers)) == len(numbers) == int(numbers.max()) - int(numbers.min()) + 1
+    return once or bool(((np.diff(numbers) == 1) | (numbers[1:] == numbers[0])).all())
+
+
 def _is_number(column: pandas.Series) -> bool:
     import pandas as pd
 
@@ -671,7 +744,10 @@ def _written_numbers(column: pandas.Series) -> np.ndarray | None:
 
     if pd.api.types.is_numeric_dtype(column.dtype):
         return None
-    codes, found = column.astype(object).factorize()
+    try:
+        codes, found = column.astype(object).factorize()
+    except TypeError:
+        return None
     as_text = [str(value).casefold() for value in found]
     if as_text and set(as_text) <= {"true", "false"}:
         return np.array([*(value == "true" for value in as_text), np.nan])[codes]

@@ -116,21 +116,6 @@ def read_times(column: pandas.Series, place: Callable[[int], str], given: str | 
     )
 
 
-def passes_midnight(values: np.ndarray) -> int | None:
-    """The row at which the times of day of one sequence, in the order of the file, first pass midnight; else None.
-
-    They do where a time from 18:00 on is followed by one before 6:00 and the rows rise everywhere else: sorting such
-    rows would put the night before the evening. `values` are nanoseconds since midnight.
-
-    >>> hours = np.array([22, 23, 0, 1]) * 3600 * 10**9
-    >>> passes_midnight(hours), passes_midnight(np.sort(hours))
-    (2, None)
-    """
-    falls = np.flatnonzero(values[1:] < values[:-1])
-    nightly = (values[falls] >= 18 * _HOUR) & (values[falls + 1] < 6 * _HOUR)
-    return int(falls[0]) + 1 if len(falls) and nightly.all() else None
-
-
 def step_of(values: np.ndarray, kind: str, unit: str = "ns") -> tuple[str, bool]:
     """The usual distance (the median) between successive times of one sequence, and whether all are equal.
 

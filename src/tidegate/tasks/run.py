@@ -195,9 +195,10 @@ def fit_run(
     if not fitted.is_first:
         return None
     estimator.save(folder / "model")
-    metrics: dict[str, Any] = {"train": estimator.metrics(estimator._labeled(dataset.train))}
-    if dataset.test is not None:
-        metrics["test"] = estimator.metrics(estimator._labeled(dataset.test))
+    with _said(lambda line: None):  # what is warned of, was said before training
+        metrics: dict[str, Any] = {"train": estimator.metrics(estimator._labeled(dataset.train))}
+        if dataset.test is not None:
+            metrics["test"] = estimator.metrics(estimator._labeled(dataset.test))
     metrics["kept"] = fitted.best
     metrics["kept_by"] = "training data" if validation is None else f"{len(validation)} validation sequences"
     metrics["seconds"] = round(fitted.seconds, 1)
@@ -316,20 +317,23 @@ def predict(
     sequence, with its targets. Sequences and steps are named by the ids and times of the source, where it has some.
     """
     model = load(folder)
-    with _said(say):
+    lines: list[str] = []
+    with _said(lines.append):
         said = (reading or Reading()).or_else(_trained_reading(model))
         found = read_source(source, model.task, said if _is_table(source, model) else reading, predicting=True)
         dataset = found.dataset
-        for note in dataset.notes:
-            say(note)
         sequences = dataset.train
         if source in BUILT_IN and (test := with_test(dataset).test) is not None:
             sequences = test
         names = [_id_name(found, sequences)]
         ids = range(len(sequences)) if sequences.ids is None else sequences.ids
         if model.task == "classification":
-            return _label_rows(model, sequences, names, ids, probabilities)
-        return _number_rows(model, sequences, found, names, ids)
+            table = _label_rows(model, sequences, names, ids, probabilities)
+        else:
+            table = _number_rows(model, sequences, found, names, ids)
+    for line in (*dataset.notes, *lines):
+        say(line)
+    return table
 
 
 def _is_table(source: str, model: SequenceEstimator) -> bool:
