@@ -171,6 +171,53 @@ def test_the_form_of_predictions_is_that_of_the_training_targets():
     assert model.predict(X).shape == (40,)
 
 
+def test_steps_of_8_bits_are_no_pixels():
+    X, _ = two_classes()
+    y = (np.arange(200).reshape(40, 5)).astype(np.uint8)
+    assert SequenceRegressor(**BRIEF).fit(X, y).y_scaler_.mean == pytest.approx(y.mean())
+
+
+def test_text_labels_of_a_dataframe_stay_text():
+    X, y = two_classes()
+    table = pd.concat([pd.DataFrame(x).assign(id=k, y=str(y[k])) for k, x in enumerate(X)])
+    assert SequenceClassifier(**BRIEF).fit(tidegate.read_dataset(table).train).classes_.tolist() == ["0", "1"]
+
+
+def test_sequences_go_through_scikit_learns_cross_validation():
+    from sklearn.model_selection import cross_val_score
+
+    X, y = frames()
+    assert cross_val_score(SequenceClassifier(**SMALL), tidegate.data.as_sequences(X), y, cv=2).mean() > 0.8
+
+
+def test_labels_of_one_sequence_each_are_all_trained_on():
+    X = np.random.default_rng(0).normal(size=(60, 3, 1))
+    assert len(SequenceClassifier(**BRIEF).fit(X, np.arange(60)).classes_) == 60
+
+
+def test_a_series_of_other_names_is_refused():
+    X, y = frames(n=3)
+    together = pd.concat(X, keys=["a", "b", "c"])
+    with pytest.raises(DataError, match="'d' is in one alone|'c' is in one alone"):
+        SequenceClassifier(**BRIEF).fit(together, pd.Series(y, index=["a", "b", "d"]))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"x": [1.0]}, index=pd.MultiIndex.from_tuples([("a", 1)], names=["id", None])),
+        pd.DataFrame([[1.0, 2.0]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])),
+        pd.DataFrame({"id": [1], "x": [1.0]}).set_index("id", drop=False),
+        np.zeros((3, 2)),
+        None,
+    ],
+    ids=["level without a name", "columns of two levels", "a name twice", "an array", "nothing"],
+)
+def test_frames_that_cannot_be_tables_are_refused(table):
+    with pytest.raises(DataError):
+        tidegate.read_dataset(table)
+
+
 # Parameters
 
 
@@ -194,7 +241,17 @@ def test_a_grid_of_numpy_values_is_searched():
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"missing": "skip"}, {"class_weight": "even"}, {"class_weight": {7: 1.0}}, {"patience": 0}, {"clip": np.zeros(2)}],
+    [
+        {"missing": "skip"},
+        {"class_weight": "even"},
+        {"class_weight": {7: 1.0}},
+        {"patience": 0},
+        {"clip": np.zeros(2)},
+        {"seed": 2**32},
+        {"bidirectional": "no"},
+        {"standardize": "False"},
+        {"class_weight": {0: 0.0, 1: 0.0}},
+    ],
     ids=str,
 )
 def test_a_setting_that_cannot_work_or_be_saved_is_refused_before_training(parameters):

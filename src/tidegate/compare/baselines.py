@@ -92,7 +92,7 @@ def _of_sequences(dataset: Dataset) -> dict[str, Contestant]:
 def flattened(sequences: Sequences, T: int) -> np.ndarray:
     """All steps side by side, T of them, thinned to FEATURES numbers [N, features]."""
     every = -(-T // max(1, FEATURES // sequences.n_channels))
-    x = np.zeros((len(sequences), -(-T // every), sequences.n_channels), dtype=np.float32)
+    x = np.zeros((len(sequences), -(-T // every), sequences.n_channels), dtype=sequences.values.dtype)
     for row, start, length in zip(x, sequences.starts, sequences.lengths, strict=True):
         steps = sequences.values[start : start + length : every]
         row[: len(steps)] = steps

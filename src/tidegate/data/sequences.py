@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LARGEST = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sequences:
     """N sequences of S steps in all; memory follows the real steps, whatever the lengths."""
 
@@ -176,7 +176,11 @@ def as_sequences(X: Any, lengths: Any = None, what: str = "X") -> Sequences:
     >>> as_sequences([[[1.0], [2.0]], [[3.0]]]).lengths.tolist()
     [2, 1]
     """
+    if isinstance(X, (list, tuple)) and len(X) and all(isinstance(one, Sequences) for one in X):
+        return _joined(X)
     if isinstance(X, Sequences):
+        if len(X) == 0:
+            raise DataError(got=f"{what} without sequences", wanted="at least one", do="check the data")
         return X
     if hasattr(X, "tocsr"):
         raise DataError(
@@ -213,6 +217,7 @@ def as_targets(y: Any, sequences: Sequences, what: str = "y") -> np.ndarray:
     if isinstance(y, np.ndarray) and y.dtype != object and y.ndim == 2:
         y = y[:, :, None]
     if isinstance(y, np.ndarray) and y.dtype != object:
+        y = numbers(y, what)
         fits = y.ndim == 3 and y.shape[1] == sequences.longest and len(y) == len(sequences)
         targets = as_sequences(y, lengths=sequences.lengths if fits else None, what=what)
     else:
@@ -309,6 +314,32 @@ def _from_objects(array: np.ndarray, what: str) -> np.ndarray:
 
 def _is_missing(value: Any) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType") or (value != value) is True
+
+
+def _joined(parts: Sequence[Sequences]) -> Sequences:
+    """Parts of one whole as one again, as scikit-learn's cross-validation takes it apart."""
+    first = parts[0]
+
+    def together(name: str) -> np.ndarray | None:
+        arrays = [getattr(part, name) for part in parts]
+        return None if any(array is None for array in arrays) else np.concatenate(arrays)
+
+    if any(part.channels != first.channels or dict(part.categories) != dict(first.categories) for part in parts):
+        raise DataError(
+            got="Sequences of different channels", wanted="parts of one whole", do="read them from one source"
+        )
+    values = np.concatenate([part.values for part in parts])
+    lengths = np.concatenate([part.lengths for part in parts])
+    return replace(
+        first,
+        values=values,
+        lengths=lengths,
+        y=together("y"),
+        ids=together("ids"),
+        times=together("times"),
+        rows=together("rows"),
+        weights=together("weights"),
+    )
 
 
 def _is_frame(X: Any) -> bool:

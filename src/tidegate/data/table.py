@@ -162,6 +162,8 @@ class Table:
     """False for a text table whose first line holds only numbers and cells that stand for a missing one."""
     index: list[str]
     """Names of the columns that were the index of a pandas DataFrame; an index that only counts is no column."""
+    written: bool = False
+    """Whether cells are text that was written, which may mean numbers."""
     found: str = ""
     """In words, what was found about the format; empty for commas, decimal points and UTF-8."""
 
@@ -596,6 +598,8 @@ class _Evidence(NamedTuple):
 
 
 class _TextTable(Table):
+    written = True
+
     def __init__(self, path: Path, given: TableFormat) -> None:
         self.path, self._given = path, given
         self._encoding, said_encoding, self._quotes = _scan(path, given.encoding)

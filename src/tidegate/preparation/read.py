@@ -81,6 +81,12 @@ def read_source(
     if hasattr(source, "columns") and hasattr(source, "iloc"):
         read = read_table(Frame(source), reading, "the DataFrame", task=task, predicting=predicting)
         return _of_table(read, "DataFrame")
+    if not isinstance(source, (str, Path)):
+        raise DataError(
+            got=f"a source of type {type(source).__name__}",
+            wanted="a name, a path or a DataFrame",
+            do="pass arrays to fit as they are, and write other tables as a DataFrame",
+        )
     source = str(source)
     opened = open_source(source, reading.format)
     if isinstance(opened, TableFolder):
@@ -178,6 +184,7 @@ def _read_folder(
 
     frames, ids, labels = [], [], []
     columns: list[str] | None = None
+    written = True
     for n, file in enumerate(folder.files):
         table = open_table(file, reading.format)
         if not table.header:
@@ -193,6 +200,7 @@ def _read_folder(
                 if reading.channels
                 else "correct it",
             )
+        written = written and table.written
         frames.append(table.read(text=_kept_as_text(table, reading)))
         if len(frames[-1]) == 0:
             raise DataError(got=f"{file} with 0 rows", wanted="at least one", do="remove the file")
@@ -233,7 +241,7 @@ def _read_folder(
         if reading.layout is None:
             reading = replace(reading, layout="long")
     read = read_table(
-        _Joined(Frame(together), folder, lengths), reading, str(folder.path), task=task, predicting=predicting
+        _Joined(Frame(together), folder, lengths, written), reading, str(folder.path), task=task, predicting=predicting
     )
     if by_file:
         read.sequences = replace(read.sequences, rows=None)
@@ -254,6 +262,7 @@ class _Joined:
     frame: Frame
     folder: TableFolder
     lengths: list[int]
+    written: bool
 
     @property
     def columns(self) -> list[str]:

@@ -40,7 +40,8 @@ class Scaler:
         for channel in range(values.shape[1]):
             column = values[:, channel]
             mean[channel] = column.mean(dtype=np.float64)
-            scale[channel] = np.sqrt(np.square(column - mean[channel]).mean(dtype=np.float64))
+            centered = column.astype(np.float64) - mean[channel]
+            scale[channel] = np.sqrt(np.square(centered).mean())
             if column.min() == column.max() or scale[channel] <= rounding * abs(mean[channel]):
                 scale[channel] = 1
         return cls(mean, scale, limit)

@@ -42,6 +42,11 @@ class NamedColumns(Protocol):
     @property
     def columns(self) -> list[str]: ...
 
+    @property
+    def written(self) -> bool:
+        """Whether cells are text that was written, which may mean numbers."""
+        ...
+
     def read(
         self, *, text: Collection[str] = (), columns: Sequence[str] | None = None, tell: Tell | None = None
     ) -> pandas.DataFrame: ...
@@ -55,12 +60,25 @@ class Frame:
 
     frame: pandas.DataFrame
     columns: list[str] = field(init=False)
+    written: bool = False
 
     def __post_init__(self) -> None:
         import pandas as pd
 
         frame = self.frame
         levels = [name for name in frame.index.names if name is not None]
+        if 0 < len(levels) < frame.index.nlevels or None in frame.index.names[1:] or frame.columns.nlevels > 1:
+            raise DataError(
+                got="a DataFrame with an index of levels without names, or columns of several levels",
+                wanted="a name for each level, and one level of columns",
+                do='name them, with frame.rename_axis(["id", "time"]) for one',
+            )
+        if repeated := [name for name in levels if name in frame.columns]:
+            raise DataError(
+                got=f"a DataFrame with {repeated[0]!r} in its index and its columns",
+                wanted="one of them",
+                do="drop one, with frame.reset_index(drop=True) for one",
+            )
         if levels:
             frame = frame.reset_index(level=levels)
         elif not isinstance(frame.index, pd.RangeIndex) and not pd.api.types.is_integer_dtype(frame.index.dtype):
@@ -558,6 +576,8 @@ class _Reader:
         return f"name the column of the target with --target {likely} (columns: {shown}), or choose another file"
 
     def _all_numbers(self, columns: list[pandas.Series]) -> bool:
+        if not self.table.written:
+            return all(map(_is_number, columns))
         return all(_is_number(column) or all(map(_parses, map(str, column.unique()))) for column in columns)
 
     def _numbers(self, column: pandas.Series) -> np.ndarray:
@@ -605,7 +625,7 @@ class _Reader:
             )
         what = f"column {column.name!r} of {self.source}"
         plain = as_labels(labels, what)
-        return labels_from_text(plain) if plain.dtype.kind == "U" else plain
+        return labels_from_text(plain) if plain.dtype.kind == "U" and self.table.written else plain
 
     def _refuse_empty(self, column: pandas.Series, wanted: str, do: str) -> None:
         empty = column.isna().to_numpy()

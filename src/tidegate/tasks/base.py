@@ -163,6 +163,9 @@ class SequenceEstimator(BaseEstimator):
         check_at_least("hidden_size", self.hidden_size, 1)
         check_at_least("num_layers", self.num_layers, 1)
         check_number("dropout", self.dropout, least=0, below=1)
+        for name in ("bidirectional", "standardize", "verbose"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise ConfigError(got=f"{name}={getattr(self, name)!r}", wanted="True or False", do=f"correct {name}")
         names = Settings.__dataclass_fields__
         settings = Settings(**{name: getattr(self, name) for name in names})
         try:
@@ -232,6 +235,8 @@ class SequenceEstimator(BaseEstimator):
         held = min(round(len(data) * settings.validation_share), MOST_VALIDATION)
         if validation is None and held >= LEAST_VALIDATION:
             train, validation = hold_out(data, held / len(data), settings.seed)
+            # Where each label has one sequence, all of them stay in training.
+            validation = validation if len(validation) else None
         self.preparation_ = Preparation.fit(
             data, missing=self.missing, standardize=bool(self.standardize), scale_on=train
         )
@@ -405,6 +410,14 @@ def _in_order_of(y: Any, sequences: Sequences) -> Any:
     """A Series whose index names the sequences, in their order; anything else as it is."""
     if sequences.ids is None or not hasattr(y, "index") or not hasattr(y, "loc"):
         return y
-    if set(y.index) == set(sequences.ids) and len(y) == len(sequences):
-        return y.loc[sequences.ids]
-    return y
+    if y.index.equals(type(y.index)(range(len(y)))):
+        return y
+    if len(y) != len(sequences) or not y.index.is_unique or set(y.index) != set(sequences.ids):
+        strange = sorted(set(map(str, y.index)) ^ set(map(str, sequences.ids)))
+        odd = f": {strange[0]!r} is in one alone" if strange else ""
+        raise DataError(
+            got=f"a Series whose index is not that of the sequences{odd}",
+            wanted="an entry for each sequence under its name",
+            do="correct the index, or pass its values with to_numpy(), in the order of the sequences",
+        )
+    return y.loc[sequences.ids]

@@ -156,11 +156,13 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
         if isinstance(self.class_weight, dict):
             unknown = [label for label in self.class_weight if label not in self.classes_.tolist()]
-            values = list(self.class_weight.values())
-            if unknown or not all(isinstance(v, (int, float)) and np.isfinite(v) and v >= 0 for v in values):
+            values = [self.class_weight.get(label, 1.0) for label in self.classes_.tolist()]
+            fits = all(isinstance(v, (int, float, np.number)) and np.isfinite(v) and v >= 0 for v in values)
+            if unknown or not fits or not any(values) or max(values) > 1e6:
+                known = ", ".join(map(str, self.classes_[:20]))
                 raise ConfigError(
                     got=f"class_weight={self.class_weight!r}",
-                    wanted=f"a number of at least 0 for some of {', '.join(map(str, self.classes_[:20]))}",
+                    wanted=f"a number from 0 to 1e6, not 0 for all, for some of {known}",
                     do="correct class_weight",
                 )
         elif self.class_weight != "balanced":
@@ -175,8 +177,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         classes = np.searchsorted(self.classes_, data.y)
         weights = data.weights
         if self._weights is not None:
+            # A part that has none of the classes that count shows nothing by its loss.
             weights = self._weights[classes] * (1 if weights is None else weights)
-            weights = weights / weights.mean()
+            weights = weights / (weights.mean() or 1)
         return replace(data, y=classes, weights=weights)
 
     def check_targets(self, data: Sequences) -> None:
@@ -202,7 +205,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         parameters = super()._parameters()
         if isinstance(self.class_weight, dict):
             # Labels that are numbers would come back from JSON's keys as text.
-            pairs = [[getattr(label, "item", lambda label=label: label)(), w] for label, w in self.class_weight.items()]
+            pairs = [[_plain(label), _plain(weight)] for label, weight in self.class_weight.items()]
             parameters["class_weight"] = {"pairs": pairs}
         return parameters
 
@@ -213,6 +216,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self.classes_ = np.array(fitted["classes"])
         if isinstance(self.class_weight, dict) and "pairs" in self.class_weight:
             self.class_weight = dict(self.class_weight["pairs"])
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 class Classification(Learner):

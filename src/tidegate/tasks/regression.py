@@ -167,6 +167,13 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         assert y is not None
         if y.dtype.kind not in "iuf":
             raise DataError(got="labels that are no numbers in y", wanted="numbers", do="fit a classifier")
+        per = "step" if sequences.per_step else "sequence"
+        if self.target_per not in (None, per):
+            raise DataError(
+                got=f"target_per={self.target_per!r} and a target for every {per}",
+                wanted="the same of both",
+                do="correct target_per, or read the data with another",
+            )
         self._last_was_flat = y.ndim == 1 or y.shape[1] == 1
         y = (y[:, None] if y.ndim == 1 else y).astype(np.float64)
         n = len(sequences.values) if sequences.per_step else len(sequences)

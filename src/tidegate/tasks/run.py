@@ -95,6 +95,9 @@ def open_run(folder: Path) -> Run:
     try:
         if settings.pop("format") != FORMAT:
             raise ValueError("another format")
+        weights = settings["parameters"].get("class_weight")
+        if isinstance(weights, dict):
+            settings["parameters"]["class_weight"] = dict(weights["pairs"])
         return Run(folder, **settings)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RunError(

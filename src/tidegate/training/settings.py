@@ -60,6 +60,8 @@ class Settings:
         check_at_least("checks", self.checks, 1, optional=True)
         check_at_least("patience", self.patience, 1, optional=True)
         check_at_least("seed", self.seed, 0)
+        if self.seed >= 2**32:
+            raise ConfigError(got=f"seed={self.seed}", wanted="a number below 2**32", do="choose another seed")
         check_number("learning_rate", self.learning_rate, above=0)
         check_number("weight_decay", self.weight_decay, least=0)
         check_number("validation_share", self.validation_share, least=0, below=1)
