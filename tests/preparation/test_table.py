@@ -141,13 +141,34 @@ def frame(n=4, T=5):
         lambda table: table.assign(**{"Unnamed: 0.1": range(len(table))}),
         lambda table: pd.concat([group.reset_index(drop=True) for _, group in table.groupby("id")]),
         lambda table: table.assign(No=range(1, len(table) + 1)),
+        lambda table: table.assign(No=range(1000, len(table) + 1000)),
+        lambda table: table.assign(No=np.arange(len(table)) + 1.0),
     ],
-    ids=["index", "shuffled index", "named index", "two indexes", "index of each group", "numbered rows"],
+    ids=[
+        "index",
+        "shuffled index",
+        "named index",
+        "two indexes",
+        "index of each group",
+        "numbered rows",
+        "numbered from 1000",
+        "numbered as floats",
+    ],
 )
 def test_row_numbers_are_left_out_and_said(write, change):
     found = read_source(write(change(frame()).to_csv()), "classification")
     assert found.dataset.train.channels == ("x",)
     assert any("is left out" in note for note in found.dataset.notes)
+
+
+def test_a_channel_that_rises_through_the_whole_file_is_told(write):
+    found = read_source(write(frame().assign(clock=np.arange(20) ** 2).to_csv(index=False)), "classification")
+    assert any("'clock' rises" in note for note in found.dataset.notes)
+
+
+def test_empty_rows_at_the_end_are_no_rows(write):
+    train = read_dataset(write(lines("id,x,y", "a,1,u", "b,2,v", ",,", ",,")), "classification", layout="long").train
+    assert train.lengths.tolist() == [1, 1]
 
 
 def test_a_column_without_a_name_that_holds_data_is_refused(write):

@@ -218,6 +218,36 @@ def test_frames_that_cannot_be_tables_are_refused(table):
         tidegate.read_dataset(table)
 
 
+def test_tensors_are_taken_with_their_gradients_and_in_half_precision():
+    X, y = two_classes()
+    tensor = torch.tensor(X, requires_grad=True)
+    model = SequenceClassifier(**BRIEF).fit(tensor, y)
+    assert np.array_equal(model.predict_proba(X), model.predict_proba(tensor))
+    assert SequenceClassifier(**BRIEF).fit(torch.tensor(X).bfloat16(), y).predict(X).shape == (40,)
+
+
+@pytest.mark.parametrize("weights", [[1.0] * 39, ["much"] * 40, [0.0] * 40], ids=str)
+@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceRegressor])
+def test_weights_of_a_score_are_checked(estimator, weights):
+    X, y = two_classes()
+    model = estimator(**BRIEF).fit(X, y)
+    with pytest.raises(DataError, match="sample_weight"):
+        model.score(X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize("y", [iter([1.0] * 40), dict.fromkeys(range(40), 1.0), {1.0}], ids=["iterator", "dict", "set"])
+def test_targets_that_are_no_array_or_list_are_refused(y):
+    with pytest.raises(DataError, match="y of type"):
+        SequenceRegressor(**BRIEF).fit(two_classes()[0], y)
+
+
+def test_a_setting_changed_after_fit_does_not_spoil_what_is_saved(tmp_path):
+    X, y = two_classes()
+    model = SequenceClassifier(**BRIEF).fit(X, y)
+    model.set_params(hidden_size=9).save(tmp_path / "model")
+    assert np.array_equal(tidegate.load(tmp_path / "model").predict_proba(X), model.predict_proba(X))
+
+
 # Parameters
 
 
@@ -371,6 +401,33 @@ def test_a_category_that_was_never_seen_is_read_as_none_and_told():
     model = SequenceClassifier(**BRIEF).fit(X, y)
     with pytest.warns(DataWarning, match="'phone' holds 'newest'.*never seen in training"):
         model.predict([X[0].assign(phone="newest")])
+
+
+def test_categories_of_the_test_part_alone_are_not_learned():
+    X, y = with_text()
+    sequences = tidegate.data.as_sequences([*X[:-1], X[-1].assign(phone="rare")])
+    model = SequenceClassifier(**BRIEF).fit(sequences[:39], y[:39])
+    assert model.preparation_.categories == {"phone": ("new", "old")}
+    with pytest.warns(DataWarning, match="'rare'"):
+        model.predict(sequences)
+
+
+def test_a_category_that_is_a_number_is_the_same_however_it_is_written():
+    X, y = two_classes()
+    first = pd.concat([pd.DataFrame(x).assign(id=k, d=k % 3) for k, x in enumerate(X)]).rename(columns=str)
+    read = {
+        name: tidegate.read_dataset(first.assign(d=first["d"].astype(name)), categorical="d").train
+        for name in ("int64", "float64")
+    }
+    model = SequenceClassifier(**BRIEF).fit(read["int64"], y)
+    assert np.array_equal(model.predict_proba(read["int64"]), model.predict_proba(read["float64"]))
+
+
+def test_text_is_carried_forward_and_at_the_start_backward():
+    frame = pd.DataFrame({"a": [None, "u", None, "v", None], "x": 0.0})
+    model = SequenceClassifier(**BRIEF, missing="interpolate").fit([frame] * 4, [0, 1, 0, 1])
+    columns = model.preparation_.encode(tidegate.data.as_sequences([frame])).values
+    assert columns[:, 0].tolist() == [1, 1, 1, 0, 0]
 
 
 def holes(X):

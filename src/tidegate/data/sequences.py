@@ -194,6 +194,11 @@ def as_sequences(X: Any, lengths: Any = None, what: str = "X") -> Sequences:
         sequences = _from_array(X, lengths, what)
     elif isinstance(X, (list, tuple, np.ndarray)):
         sequences = _from_list(X, what)
+    elif hasattr(X, "detach"):
+        # A tensor of PyTorch: its pixels of 8 bits are an array's.
+        plain = X.detach().cpu()
+        plain = plain.float() if str(plain.dtype) == "torch.bfloat16" else plain
+        sequences = _from_array(plain.numpy(), lengths, what)
     elif hasattr(X, "__array__"):
         sequences = _from_array(np.asarray(X), lengths, what)
     else:
@@ -266,6 +271,10 @@ def numbers(values: Any, what: str, pixels: bool = False) -> np.ndarray:
 
     With `pixels`, uint8 is scaled to 0..1.
     """
+    if hasattr(values, "detach"):
+        # A tensor of PyTorch, wherever it lies and whatever gradients it has.
+        values = values.detach().cpu()
+        values = values.float() if str(values.dtype) == "torch.bfloat16" else values
     if isinstance(values, np.ma.MaskedArray):
         if values.dtype.kind not in "biuf":
             return numbers(values.data, what)

@@ -73,7 +73,7 @@ class Preparation:
         fitted = cls(
             n_channels=values.shape[1],
             channels=names,
-            categories=dict(sequences.categories),
+            categories=_present(sequences),
             missing=missing,
             fill=fill,
             masked=masked,
@@ -167,7 +167,10 @@ class Preparation:
     def _as_trained(self, name: str, codes: np.ndarray, given: Sequence[str]) -> np.ndarray:
         """Codes of the categories of training; -1 for one that was not there."""
         known = {category: code for code, category in enumerate(self.categories[name])}
-        used = sorted({given[int(code)] for code in np.unique(codes[~np.isnan(codes)])} - set(known))
+        # A number is the same category however it is written, 1 or 1.0.
+        numbers = {_as_number(category): category for category in known}
+        as_known = {category: numbers.get(_as_number(category), category) for category in given}
+        used = sorted({as_known[given[int(code)]] for code in np.unique(codes[~np.isnan(codes)])} - set(known))
         if used:
             warnings.warn(
                 f"{name!r} holds {used[0]!r}{f' and {len(used) - 1} more' if len(used) > 1 else ''}, never seen in "
@@ -175,7 +178,9 @@ class Preparation:
                 DataWarning,
                 stacklevel=2,
             )
-        to = np.array([known.get(category, -1) for category in given] or [-1], dtype=codes.dtype)
+        to = np.array(
+            [known.get(as_known.get(category, category), -1) for category in given] or [-1], dtype=codes.dtype
+        )
         holes = np.isnan(codes)
         return np.where(holes, np.nan, to[np.where(holes, 0, codes).astype(int)])
 
@@ -194,26 +199,30 @@ class Preparation:
 
     def _filled(self, sequences: Sequences, holes: np.ndarray) -> np.ndarray:
         values = sequences.values.copy()
+        S = len(values)
+        start = np.repeat(sequences.starts, sequences.lengths)
+        end = start + np.repeat(sequences.lengths, sequences.lengths)
+        step = np.arange(S)
         for channel in np.flatnonzero(holes.any(axis=0)):
             column, hole = values[:, channel], holes[:, channel]
             is_text = self.channels is not None and self.channels[channel] in self.categories
+            nothing = -1 if is_text else self.fill[channel]
             if self.missing == "mask":
-                column[hole] = -1 if is_text else self.fill[channel]
+                column[hole] = nothing
                 continue
-            empty = 0
-            for start, length in zip(sequences.starts, sequences.lengths, strict=True):
-                part, gaps = column[start : start + length], hole[start : start + length]
-                if gaps.all():
-                    part[:] = -1 if is_text else self.fill[channel]
-                    empty += 1
-                elif gaps.any():
-                    there = np.flatnonzero(~gaps)
-                    at = np.flatnonzero(gaps)
-                    if is_text:
-                        part[at] = part[there[np.maximum(np.searchsorted(there, at) - 1, 0)]]
-                    else:
-                        part[at] = np.interp(at, there, part[there])
-            if empty:
+            at = np.flatnonzero(hole)
+            # The nearest values before and after each hole, where its own sequence has them.
+            before = np.maximum.accumulate(np.where(hole, -1, step))[at]
+            after = np.minimum.accumulate(np.where(hole, S, step)[::-1])[::-1][at]
+            has_before, has_after = before >= start[at], after < end[at]
+            left = np.where(has_before, column[before], column[np.minimum(after, S - 1)])
+            if is_text:
+                filled = left
+            else:
+                right = np.where(has_after, column[np.minimum(after, S - 1)], left)
+                filled = left + (right - left) * (at - before) / np.maximum(after - before, 1)
+            column[at] = np.where(has_before | has_after, filled, nothing)
+            if empty := int(np.logical_and.reduceat(hole, sequences.starts).sum()):
                 name = repr(self.channels[channel]) if self.channels else str(channel)
                 warnings.warn(
                     f"channel {name} has no value in {empty} of {len(sequences)} sequences: "
@@ -272,6 +281,22 @@ def match(wanted: Sequence[str], given: Sequence[str], what: str) -> list[str]:
             do="leave it out",
         )
     return found
+
+
+def _present(sequences: Sequences) -> dict[str, tuple[str, ...]]:
+    """Of each text channel the categories that occur: a table may have others in its test part."""
+    found = {}
+    for name, categories in sequences.categories.items():
+        column = sequences.values[:, (sequences.channels or ()).index(name)]
+        found[name] = tuple(categories[int(code)] for code in np.unique(column[~np.isnan(column)]))
+    return found
+
+
+def _as_number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def constant_channels(sequences: Sequences) -> list[str]:

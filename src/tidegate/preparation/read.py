@@ -111,7 +111,7 @@ def _read_file(table: Table, reading: Reading, task: str | None, predicting: boo
 
 
 def _format_note(table: Table) -> str:
-    return f"{table.path.name} is {table.found}" if table.found else ""
+    return f"format of {table.path.name}: {table.found}" if table.found else ""
 
 
 def _test_of(path: Path, read: TableRead, task: str | None, predicting: bool) -> Sequences | None:

@@ -48,13 +48,17 @@ class Reading:
     """Columns that were found to be row numbers."""
 
     def __post_init__(self) -> None:
+        for name in ("id", "time", "time_format"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, str(getattr(self, name)))
         for name in ("target", "channels", "categorical", "left_out"):
             value = getattr(self, name)
             if isinstance(value, str):
                 # As in a CSV file: a name with a comma stands in double quotes.
                 value = [part.strip() for part in next(csv.reader([value], skipinitialspace=True), []) if part.strip()]
             if value is not None:
-                object.__setattr__(self, name, tuple(map(str, value)))
+                several = value if isinstance(value, (list, tuple)) or hasattr(value, "__iter__") else [value]
+                object.__setattr__(self, name, tuple(map(str, several)))
         for name, allowed in (("layout", LAYOUTS), ("target_per", PER)):
             value = getattr(self, name)
             if value is not None and value not in allowed:

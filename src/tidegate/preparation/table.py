@@ -168,6 +168,9 @@ def read_table(
         roles = replace(roles, target=())
     text = {name for name in (roles.id, roles.time, *roles.target, *(reading.categorical or ())) if name}
     frame = table.read(text=text, columns=[name for name in table.columns if name in wanted], tell=tell)
+    some = frame.notna().any(axis=1).to_numpy()
+    # Rows without a single cell, as programs leave them at the end.
+    frame = frame.iloc[: len(some) - int(some[::-1].argmax())] if some.any() else frame.iloc[:0]
     if len(frame) == 0:
         raise DataError(got=f"{source} with 0 rows", wanted="at least one", do="check the file")
     return _Reader(table, frame, roles, reading, source, task, predicting).read()
@@ -244,10 +247,17 @@ class _Reader:
             return
         for name in self.roles.channels:
             column = self.frame[name]
-            if column.dtype.kind in "iu" and not column.isna().any() and int(column.min()) in (0, 1):
-                numbers = column.to_numpy()
-                if int(numbers.max()) - int(numbers.min()) == n - 1 and len(np.unique(numbers)) == n:
-                    self._leave_out(name, "it counts the rows of the file")
+            if column.dtype.kind not in "iuf" or column.isna().any():
+                continue
+            numbers = column.to_numpy(dtype=np.float64)
+            from_start = numbers.min() in (0, 1) and (np.sort(numbers) == numbers.min() + np.arange(n)).all()
+            if from_start or (np.diff(numbers) == 1).all():
+                self._leave_out(name, "it counts the rows of the file")
+            elif (np.diff(numbers) > 0).all():
+                self.notes.append(
+                    f"the channel {name!r} rises through the whole file: leave it out with --channels if it counts "
+                    "rows or time"
+                )
 
     def _leave_out(self, name: str, reason: str) -> None:
         channels = tuple(channel for channel in self.roles.channels if channel != name)

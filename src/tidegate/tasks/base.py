@@ -153,7 +153,7 @@ class SequenceEstimator(BaseEstimator):
                 )
             validation = self._labeled(*pair)
         data = self._labeled(X, y)
-        data = self._with_weights(data, _in_order_of(sample_weight, data))
+        data = self._with_weights(data, sample_weight)
         self._train(*self._set_up(data, validation), progress=self.verbose)
         return self
 
@@ -192,6 +192,15 @@ class SequenceEstimator(BaseEstimator):
     def _with_weights(self, data: Sequences, sample_weight: Any) -> Sequences:
         if sample_weight is None:
             return data
+        weights = self._checked_weights(data, sample_weight)
+        counted = weights > 0
+        weights = weights / weights.max()
+        return replace(data[counted], weights=weights[counted] / weights[counted].mean())
+
+    @staticmethod
+    def _checked_weights(data: Sequences, sample_weight: Any) -> np.ndarray:
+        """What each sequence counts [N]."""
+        sample_weight = _in_order_of(sample_weight, data)
         try:
             weights = np.asarray(sample_weight, dtype=np.float64)
         except (TypeError, ValueError):
@@ -204,9 +213,7 @@ class SequenceEstimator(BaseEstimator):
                 wanted="a finite weight of at least zero for each, and not zero for all",
                 do="correct sample_weight",
             )
-        counted = weights > 0
-        weights = weights / weights.max()
-        return replace(data[counted], weights=weights[counted] / weights[counted].mean())
+        return weights
 
     def _set_up(self, data: Sequences, validation: Sequences | None = None) -> tuple[Sequences, Sequences | None]:
         """Check everything that can be checked before the first step, learn what the data is, and split it.
@@ -219,6 +226,7 @@ class SequenceEstimator(BaseEstimator):
             What is trained on, and what chooses the weights, as the network takes them.
         """
         settings = self.settings()
+        self.fitted_parameters_ = self._parameters()
         if settings.shift and (self.task == "regression" or data.ragged):
             raise ConfigError(
                 got=f"shift={settings.shift} for sequences of unequal length or with targets of steps",
@@ -313,7 +321,7 @@ class SequenceEstimator(BaseEstimator):
         self._check_fitted()
         config = {
             "task": self.task,
-            "parameters": self._parameters(),
+            "parameters": self.fitted_parameters_,
             "preparation": self.preparation_.to_config(),
             "reading": None if self.reading_ is None else self.reading_.to_config(),
             "fitted": self._fitted_config(),
@@ -338,6 +346,7 @@ class SequenceEstimator(BaseEstimator):
                 estimator.feature_names_in_ = np.array(preparation.channels, dtype=object)
             estimator.reading_ = None if config["reading"] is None else Reading(**config["reading"])
             estimator._restore(config["fitted"])
+            estimator.fitted_parameters_ = estimator._parameters()
             estimator.network_ = estimator._build()
             estimator.network_.load_state_dict(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:

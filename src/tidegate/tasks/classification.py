@@ -77,7 +77,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         self._check_fitted()
         data = self._labeled(X, y)
         self.check_targets(data)
-        return float(accuracy_score(data.y, self.predict(data), sample_weight=sample_weight))
+        weights = None if sample_weight is None else self._checked_weights(data, sample_weight)
+        return float(accuracy_score(data.y, self.predict(data), sample_weight=weights))
 
     def metrics(self, data: Sequences) -> dict[str, Any]:
         from sklearn.metrics import balanced_accuracy_score, confusion_matrix, precision_recall_fscore_support

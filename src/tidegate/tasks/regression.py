@@ -96,7 +96,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self.check_targets(data)
         weights = None
         if sample_weight is not None:
-            weights = np.asarray(sample_weight, dtype=np.float64)
+            weights = self._checked_weights(data, sample_weight)
             weights = np.repeat(weights, data.lengths) if data.per_step else weights
         return float(r2_score(data.y, self.values(data)[0], sample_weight=weights))
 
@@ -134,8 +134,10 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             raise ConfigError(
                 got=f"target_per={self.target_per!r}", wanted="step, sequence or none", do="correct target_per"
             )
-        if not isinstance(y, (list, tuple, np.ndarray)) and hasattr(y, "__array__"):
-            y = np.asarray(y)
+        if not isinstance(y, (list, tuple, np.ndarray)):
+            if not hasattr(y, "__array__"):
+                raise DataError(got=f"y of type {type(y).__name__}", wanted="an array or a list", do="convert it")
+            y = list(y) if str(getattr(y, "dtype", "")) == "object" else numbers(y, "y")
         if isinstance(y, np.ma.MaskedArray) and np.ma.getmaskarray(y).any():
             raise DataError(got="y with masked entries", wanted="a target everywhere", do="leave those out")
         per = self.target_per or self._told_by_shape(sequences, y)
