@@ -26,8 +26,9 @@ lint: install
 demo: install
 	$(PY) -m examples.demo
 
-# The kernels of each instruction set over random shapes, under AddressSanitizer and UndefinedBehaviorSanitizer.
-SANITIZED := $(if $(filter x86_64 amd64,$(shell uname -m)),generic avx2 avx512,generic)
+# The kernels of each instruction set that this processor has over random shapes, under AddressSanitizer and UndefinedBehaviorSanitizer.
+PROCESSOR := $(shell grep -m1 '^flags' /proc/cpuinfo 2>/dev/null)
+SANITIZED := generic $(if $(filter avx2,$(PROCESSOR)),avx2) $(if $(filter avx512vl,$(PROCESSOR)),avx512)
 FLAGS_generic := -Wno-unknown-pragmas  # without OpenMP, as some compilers have none
 FLAGS_avx2 := -fopenmp -mavx2 -mfma
 FLAGS_avx512 := $(FLAGS_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
