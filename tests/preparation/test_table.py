@@ -1,6 +1,7 @@
 """Tables as people bring them: each is understood the way its owner means it, or refused with the remedy."""
 
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
@@ -200,9 +201,10 @@ def test_a_row_of_unlike_columns_is_refused_with_the_options(write):
 
 def test_a_wide_table_takes_numbered_columns_as_steps_and_no_others(write):
     path = write(lines("id,age,t2,t10,t1,y", "a,40,2,3,1,u", "b,50,5,6,4,v"))
-    with pytest.raises(DataError, match="--channels t2,t10,t1"):
+    with pytest.raises(DataError, match="--channels t1,t2,t10"):
         read_dataset(path, "classification", layout="wide")
-    found = read_source(path, "classification", Reading(layout="wide", channels="t2,t10,t1"))
+    assert first_channel(read_dataset(path, "classification", layout="wide", channels="t2,t1,t10"))[0] == [2, 1, 3]
+    found = read_source(path, "classification", Reading(layout="wide", channels="t1,t2,t10"))
     assert first_channel(found.dataset) == [[1, 2, 3], [4, 5, 6]]
     assert any("'t1', 't2', 't10'" in note for note in found.dataset.notes)
     new = read_source(write(lines("age,t10,t1,t2", "40,3,1,2")), "classification", found.reading, predicting=True)
@@ -350,9 +352,35 @@ def test_names_in_a_comment_are_refused(write):
         read_dataset(write(lines("# id,x,y", "a,1,u", "b,2,v")), "classification")
 
 
-@pytest.mark.parametrize("name", ["t", "step", "frame"])
+@pytest.mark.parametrize("names", ["t-3,t-2,t-1", "lag3,lag2,lag1", "y-2,y-1,y-0"])
+def test_steps_that_count_back_stay_in_the_order_of_the_file(write, names):
+    path = write(lines(f"id,{names},y", "a,1,2,3,u", "b,4,5,6,v"))
+    assert first_channel(read_dataset(path, "classification", layout="wide")) == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_one_row_of_numbered_columns_is_wide(write):
+    assert first_channel(read_dataset(write(lines("id,t0,t1,t2,y", "a,1,2,3,u")), "classification")) == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("column", ["x", "y", "id"])
+def test_containers_in_cells_are_refused(column):
+    table = pd.DataFrame({"id": ["a", "b"], "x": [1.0, 2.0], "y": ["u", "v"]}).astype({column: object})
+    table[column] = [[1], [2]]
+    with pytest.raises(DataError, match=f"containers in the column '{column}'"):
+        read_dataset(table, "classification")
+
+
+def test_a_folder_train_beside_another_than_test_is_refused(tmp_path):
+    for part in ("train", "test", "val"):
+        (tmp_path / part / "u").mkdir(parents=True)
+        (tmp_path / part / "u" / "0.csv").write_text("x\n1\n")
+    with pytest.raises(DataError, match="wanted train and test"):
+        read_dataset(str(tmp_path), "classification")
+
+
+@pytest.mark.parametrize("name", ["t", "step", "frame", "time_ms", "seconds", "t_s", "Time (s)"])
 def test_a_column_named_as_steps_are_is_asked_for(write, name):
-    with pytest.raises(DataError, match=f"--time {name}"):
+    with pytest.raises(DataError, match=f"--time '?{re.escape(name)}"):
         read_dataset(write(lines(f"id,{name},x,y", "a,2,1,u", "a,1,2,u", "b,1,1,v")), "classification")
 
 

@@ -100,6 +100,13 @@ def parts_of(sequences: Sequences) -> tuple[Sequences, Sequences | None]:
     assert sequences.ids is not None
     tops = [Path(str(name)).parts[0].lower() for name in sequences.ids]
     if set(tops) != set(PARTS):
+        named = sorted({"train", "training", "test", "testing", "val", "valid", "validation"} & set(tops))
+        if len(named) > 1:
+            raise DataError(
+                got=f"the folders {', '.join(sorted(set(tops)))}",
+                wanted="train and test, and no other beside them",
+                do="rename or move the others; a part of train chooses the best checkpoint by itself",
+            )
         return sequences, None
     of_test = np.array([top == "test" for top in tops])
     return sequences[~of_test], sequences[of_test]

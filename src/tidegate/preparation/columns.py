@@ -13,7 +13,11 @@ from tidegate.preparation.reading import Reading
 
 UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)*|)", re.IGNORECASE)
 INDEX = ("index", "level_0", "level_1", "rownames")
-LIKE_TIME = ("timestamp", "datetime", "date", "date_time", "ds", "ts", "t", "step", "frame", "tick")
+LIKE_TIME = (
+    "timestamp", "datetime", "date", "date_time", "ds", "ts", "t", "step", "frame", "tick", "timestep", "time_step",
+    "seconds", "sec", "elapsed", "epoch", "unix", "zeit", "datum",
+)  # fmt: skip
+TIME_AND_UNIT = re.compile(r"(time|t)[ _]?[(\[]?(s|ms|us|ns|sec|seconds|min|h)[)\]]?")
 LIKE_ID = (
     "series", "sequence", "recording", "session", "trial", "subject", "unit", "segment", "sample", "patient",
     "participant", "user", "case", "instance",
@@ -117,6 +121,7 @@ def likely_options(roles: Roles, columns: Sequence[str], asks_target: bool) -> d
         for name in columns:
             plain = name.casefold()
             is_like = plain in like or (option == "id" and re.fullmatch(r".*[_ ]id", plain) is not None)
+            is_like = is_like or (option == "time" and TIME_AND_UNIT.fullmatch(plain) is not None)
             if free and is_like and name not in (roles.id, roles.time, *roles.target):
                 found.setdefault(option, name)
     return found
@@ -152,6 +157,9 @@ def numbered(names: Sequence[str], gaps: bool = False) -> list[str] | None:
     """
     matches = [NUMBERED.fullmatch(name) for name in names]
     if len(names) < 3 or not all(matches) or len({found[1] for found in matches if found}) > 1:
+        return None
+    if re.search(r"-$|lag|prev|back", names[0][: names[0].rfind(matches[0][2])] if matches[0] else "", re.IGNORECASE):
+        # t-1 is later than t-2, and lag1 than lag2.
         return None
     by_number = {int(found[2]): name for found, name in zip(matches, names, strict=True) if found}
     numbers = sorted(by_number)

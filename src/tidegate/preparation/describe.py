@@ -113,6 +113,8 @@ def short(found: dict[str, Any]) -> str:
         parts.append(
             f"in order of {time['column']!r} ({kind}; {'every' if time['regular'] else 'about every'} {time['step']})"
         )
+    elif found["layout"] == "long" and length["longest"] > 1:
+        parts.append("in the order of the rows")
     parts.append(_short_channels(found["channels"]))
     if found["target"]:
         parts.append(_short_target(found["target"]))

@@ -191,6 +191,16 @@ class _Reader:
         self.source, self.task, self.predicting = source, task, predicting
         self.notes: list[str] = []
         self.left_out: list[str] = []
+        for name in frame.columns:
+            first = (
+                next((cell for cell in frame[name] if cell is not None), None) if frame[name].dtype == object else None
+            )
+            if isinstance(first, (list, tuple, dict, set, np.ndarray)):
+                raise DataError(
+                    got=f"lists or other containers in the column {name!r} of {source}",
+                    wanted="numbers or text",
+                    do="write each part as a column of its own, or name the channels with --channels",
+                )
 
     def read(self) -> TableRead:
         for name in self.reading.categorical or ():
@@ -299,7 +309,8 @@ class _Reader:
                 )
             return said
         channels = [name for name in self.roles.channels if self.frame[name].dtype.kind in "iuf"]
-        a_row_each = self.roles.id is not None and len(self.ids) == len(self.frame) > 1
+        one_row_each = self.roles.id is not None and len(self.ids) == len(self.frame)
+        a_row_each = one_row_each and (len(self.frame) > 1 or numbered(self.roles.channels) is not None)
         no_order = self.roles.time is None and self.roles.id is None and len(self.frame) > 1
         if self.roles.time is not None and not a_row_each:
             return "long"
@@ -654,23 +665,24 @@ class _Reader:
         given = list(self.roles.channels)
         if self.predicting and self.roles.chosen:
             return given
-        in_order = numbered(given, gaps=True)
+        in_order = None if self.roles.chosen else numbered(given, gaps=True)
         if in_order is None and not self.roles.chosen:
             runs: dict[str, list[str]] = {}
             for name in given:
                 if found := NUMBERED.fullmatch(name):
                     runs.setdefault(found[1], []).append(name)
-            longest = sorted(runs.values(), key=len)[-1] if runs else []
-            if len(longest) > 1:
+            if len(runs) > 1 or (runs and len(next(iter(runs.values()))) < len(given)):
+                only = numbered(next(iter(runs.values())), gaps=True) if len(runs) == 1 else None
                 raise DataError(
                     got=f"{self.source} with the columns {', '.join(map(repr, given[:8]))}, not all numbered alike",
                     wanted="the steps of one channel",
-                    do=f"name them in their order with --channels {','.join(longest)}",
+                    do=f"name them in their order with --channels {','.join(only) if only else 'FIRST,SECOND,…'}",
                 )
         names = in_order or given
         if not any("wide" in note for note in self.notes):
             shown = ", ".join(map(repr, names)) if len(names) < 7 else f"{names[0]!r}, {names[1]!r} to {names[-1]!r}"
-            how = "in the order of their numbers" if in_order else "in the order of the file"
+            file_order = "of --channels" if self.roles.chosen else "of the file"
+            how = "in the order of their numbers" if in_order else f"in the order {file_order}"
             self.notes.append(f"a wide table, the steps of one channel {how}: {shown}")
         return names
 
