@@ -10,7 +10,7 @@ from tidegate.errors import TidegateError, missing_extra
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import use_backend
     from tidegate.layers import GRU, LSTM, RNN
-    from tidegate.layers.accelerate import accelerate, explain
+    from tidegate.layers.accelerate import accelerate, explain, patch, restore, restored
     from tidegate.preparation import read_dataset
     from tidegate.tasks import SequenceClassifier, SequenceRegressor
     from tidegate.tasks.load import load
@@ -27,7 +27,10 @@ __all__ = [
     "accelerate",
     "explain",
     "load",
+    "patch",
     "read_dataset",
+    "restore",
+    "restored",
     "use_backend",
 ]
 
@@ -41,7 +44,10 @@ _ROOM_OF = {
     "accelerate": "tidegate.layers.accelerate",
     "explain": "tidegate.layers.accelerate",
     "load": "tidegate.tasks",
+    "patch": "tidegate.layers.accelerate",
     "read_dataset": "tidegate.preparation",
+    "restore": "tidegate.layers.accelerate",
+    "restored": "tidegate.layers.accelerate",
     "use_backend": "tidegate.kernels.dispatch",
 }
 

@@ -1,8 +1,9 @@
-"""accelerate changes the class of a layer and nothing else; explain says who runs it."""
+"""accelerate replaces the forward of a layer and nothing else; restore gives it back; explain says who runs it."""
 
 import copy
 import io
 import pickle
+from abc import ABC
 
 import pytest
 import torch
@@ -31,16 +32,55 @@ class Model(nn.Module):
 
 
 class OwnForward(nn.LSTM):
+    """Prepares the input and the output, and leaves the rest to torch.nn."""
+
     def forward(self, x):
-        return super().forward(x)[0]
+        return super().forward(2 * x)[0]
 
 
 class OwnName(nn.GRU):
     """A class that adds nothing to forward."""
 
 
+class Base(ABC, nn.RNNBase):
+    """As in pytorch-forecasting: what several cells share stands before torch.nn's class in the order."""
+
+    def forward(self, x, hx=None, scale=1.0):
+        return super().forward(scale * x, hx)
+
+
+class FromAbstract(Base, nn.LSTM):
+    pass
+
+
+class Reimplemented(nn.LSTM):
+    def forward(self, x):
+        return torch._VF.lstm(
+            x, (x.new_zeros(1, x.shape[1], 5),) * 2, self._flat_weights, True, 1, 0.0, False, False, False
+        )[0]
+
+
+class OwnCheck(nn.GRU):
+    def check_forward_args(self, input, hidden, batch_sizes):
+        pass
+
+
+class DPLSTM(nn.Module):
+    """As opacus's: an LSTM out of linear layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = DPLSTMCell()
+
+
+class DPLSTMCell(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.ih, self.hh = nn.Linear(3, 20), nn.Linear(5, 20)
+
+
 def is_ours(layer):
-    return type(layer).__mro__[0].__module__.startswith("tidegate.")
+    return tidegate.explain(layer).layers[0].backend is not None
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -56,7 +96,8 @@ def test_the_model_gives_the_same_results(cell):
 def test_a_layer_by_itself_stays_the_same_object(cell):
     layer = cell(3, 5)
     assert tidegate.accelerate(layer) is layer
-    assert isinstance(layer, getattr(tidegate, cell.__name__))
+    assert type(layer) is cell
+    assert is_ours(layer)
 
 
 def test_an_optimizer_made_before_goes_on_training_it():
@@ -95,7 +136,8 @@ def test_removing_a_parametrization_leaves_our_layer():
     layer = nn.LSTM(3, 5)
     parametrizations.weight_norm(layer, "weight_hh_l0")
     parametrize.remove_parametrizations(tidegate.accelerate(layer), "weight_hh_l0")
-    assert type(layer) is tidegate.LSTM
+    assert type(layer) is nn.LSTM
+    assert is_ours(layer)
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
@@ -144,14 +186,14 @@ def with_its_own_forward_on_the_object():
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda: OwnForward(3, 5), "OwnForward has a forward of its own"),
-        (lambda: OwnName(3, 5), "OwnName is a class of its own"),
+        (lambda: Reimplemented(3, 5), "Reimplemented has a forward of its own, which does not call super().forward"),
+        (lambda: OwnCheck(3, 5), "OwnCheck has its own check_forward_args"),
         (lambda: nn.LSTMCell(3, 5), "one step a call"),
         (scripted, "TorchScript"),
         (quantized, "quantized"),
         (with_its_own_forward_on_the_object, "replaced on the object"),
     ],
-    ids=["own forward", "own class", "cell", "script", "quantized", "replaced"],
+    ids=["own forward", "own check", "cell", "script", "quantized", "replaced"],
 )
 def test_what_cannot_be_swapped_is_left_with_its_reason(make, why):
     model = make()
@@ -163,13 +205,107 @@ def test_what_cannot_be_swapped_is_left_with_its_reason(make, why):
     assert why in row.why
 
 
-def test_a_subclass_with_its_own_forward_still_works_with_its_parts_swapped():
-    model = nn.Sequential(OwnForward(3, 5), nn.GRU(5, 4))
-    x = torch.randn(7, 2, 3)
-    expected = model(x)[0]
+@pytest.mark.parametrize("cls", [OwnForward, OwnName, FromAbstract])
+def test_a_subclass_that_calls_super_is_made_fast(cls):
+    layer, x = cls(3, 5).double(), torch.randn(7, 2, 3).double()
+    expected = layer(x)
+    assert is_ours(tidegate.accelerate(layer))
+    assert isinstance(layer, cls)
+    for actual, value in zip(layer(x), expected, strict=True):
+        torch.testing.assert_close(actual, value, rtol=1e-10, atol=1e-10)
+    assert type(tidegate.restore(layer)) is cls
+
+
+@pytest.mark.parametrize("copier", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_a_copy_of_a_fast_subclass_is_fast(copier):
+    layer, x = tidegate.accelerate(FromAbstract(3, 5)), torch.randn(7, 2, 3)
+    copied = copier(layer)
+    assert is_ours(copied)
+    assert isinstance(copied, FromAbstract)
+    assert torch.equal(copied(x, scale=0.5)[0], layer(x, scale=0.5)[0])
+
+
+def test_accelerating_twice_is_once():
+    model = tidegate.accelerate(nn.ModuleList([nn.LSTM(3, 5), OwnForward(3, 5)]))
+    before = [(type(layer), vars(layer).get("forward")) for layer in model]
     tidegate.accelerate(model)
-    torch.testing.assert_close(model(x)[0], expected)
-    assert [row.backend is None for row in tidegate.explain(model)] == [True, False]
+    assert [(type(layer), vars(layer).get("forward")) for layer in model] == before
+
+
+def layers_of_every_kind():
+    parametrized = nn.GRU(3, 5)
+    parametrizations.weight_norm(parametrized, "weight_hh_l0")
+    ours_parametrized = tidegate.RNN(3, 5)
+    parametrizations.weight_norm(ours_parametrized, "weight_hh_l0")
+    plain = [nn.RNN(3, 5), nn.LSTM(3, 5), nn.GRU(3, 5)]
+    return nn.ModuleList([*plain, tidegate.LSTM(3, 5), OwnName(3, 5), parametrized, ours_parametrized])
+
+
+def test_restore_gives_torchs_classes_and_bits():
+    model, x = layers_of_every_kind(), torch.randn(7, 2, 3)
+    model[3] = nn.LSTM(3, 5)
+    model[6] = nn.RNN(3, 5)
+    classes, expected = [type(layer) for layer in model], [layer(x)[0] for layer in model]
+    parameters = dict(model.named_parameters())
+    assert tidegate.restore(tidegate.accelerate(model)) is model
+    assert [type(layer) for layer in model] == classes
+    assert all(torch.equal(layer(x)[0], value) for layer, value in zip(model, expected, strict=True))
+    assert all(value is parameters[name] for name, value in model.named_parameters())
+    assert not any("forward" in vars(layer) for layer in model)
+
+
+def test_restore_turns_our_classes_into_torchs():
+    model, x = layers_of_every_kind(), torch.randn(7, 2, 3)
+    expected = [layer(x)[0] for layer in model]
+    tidegate.restore(model)
+    assert not any(row.backend for row in tidegate.explain(model))
+    for layer, value in zip(model, expected, strict=True):
+        torch.testing.assert_close(layer(x)[0], value)
+
+
+def test_a_restored_model_is_pickled_without_tidegate():
+    model = tidegate.restore(tidegate.accelerate(Model(nn.LSTM)).body)
+    assert b"tidegate" not in pickle.dumps(model)
+
+
+def test_restored_lasts_as_long_as_its_block():
+    model, x = tidegate.accelerate(layers_of_every_kind()), torch.randn(7, 2, 3)
+    before, expected = [(type(layer), vars(layer).get("forward")) for layer in model], [layer(x)[0] for layer in model]
+    with pytest.raises(KeyError), tidegate.restored(model) as same:
+        assert same is model
+        assert not any(row.backend for row in tidegate.explain(model))
+        raise KeyError
+    assert [(type(layer), vars(layer).get("forward")) for layer in model] == before
+    assert all(torch.equal(layer(x)[0], value) for layer, value in zip(model, expected, strict=True))
+
+
+def test_patch_makes_layers_fast_that_are_created_within():
+    with tidegate.patch():
+        model, derived = Model(nn.LSTM), FromAbstract(3, 5)
+    assert is_ours(model.body["rnn"])
+    assert is_ours(derived)
+    assert not is_ours(nn.LSTM(3, 5))
+    assert tidegate.accelerate(Model(nn.LSTM)).body["rnn"].forward.__func__ is model.body["rnn"].forward.__func__
+
+
+def test_patch_ends_with_its_block_even_by_an_error():
+    create = nn.RNNBase.__init__
+    with pytest.raises(KeyError), tidegate.patch():
+        raise KeyError
+    assert nn.RNNBase.__init__ is create
+
+
+def test_explain_tells_of_networks_in_python():
+    (row,) = tidegate.explain(nn.Sequential(nn.Linear(3, 3), DPLSTM()))
+    assert (row.name, row.kind, row.backend) == ("1", "DPLSTM", None)
+    assert "Python" in row.why
+
+
+def test_explain_does_not_take_a_wrapper_for_a_network_in_python():
+    class EncoderLSTM(Model):
+        pass
+
+    assert [row.kind for row in tidegate.explain(EncoderLSTM(nn.LSTM))] == ["LSTM"]
 
 
 def test_explain_names_the_backend_of_every_layer():

@@ -15,7 +15,6 @@ from torch.autograd import forward_ad
 
 from tidegate.errors import BackendError
 from tidegate.kernels import cpu, reference, torch_nn
-from tidegate.kernels.stack import weight_of
 
 State = tuple[Tensor, ...]
 Run = Callable[[nn.RNNBase, Tensor, State, "Tensor | None"], tuple[Tensor, State]]
@@ -34,23 +33,30 @@ class Request(NamedTuple):
     ragged: bool = False
     transformed: bool = False
     """Whether torch.func or forward-mode differentiation is at work."""
-    traced: bool = False
-    """Whether torch.jit.trace is recording operators."""
+    recorded: bool = False
+    """Whether torch.export or torch.jit.trace is recording operators."""
 
     @classmethod
-    def of(cls, module: nn.RNNBase, x: Tensor, lengths: Tensor | None) -> Request:
-        """Describe a call: x [T, B, I], lengths [B] or none."""
+    def of(cls, module: nn.RNNBase, weights: list[Tensor], x: Tensor, lengths: Tensor | None) -> Request:
+        """Describe a call: all weights of the module, x [T, B, I], lengths [B] or none."""
         T, B, _ = x.shape
-        dtype = weight_of(module, module._flat_weights_names[0]).dtype
-        traced = torch._C._get_tracing_state() is not None
-        device = "cpu" if x.is_cpu else x.device.type
-        return cls(module.mode, device, dtype, module.proj_size, B, T, lengths is not None, is_transformed(), traced)
+        device, ragged = "cpu" if x.is_cpu else x.device.type, lengths is not None
+        transformed, recorded = is_transformed(), is_recorded()
+        return cls(module.mode, device, weights[0].dtype, module.proj_size, B, T, ragged, transformed, recorded)
 
 
 def is_transformed() -> bool:
     if torch.compiler.is_compiling():
         return False
     return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
+
+
+def is_recorded() -> bool:
+    return is_exporting() or torch._C._get_tracing_state() is not None
+
+
+# Absent before torch 2.7, where an exported program holds our operator.
+is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambda: False)
 
 
 @dataclass(frozen=True)

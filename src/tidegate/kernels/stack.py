@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -48,29 +48,40 @@ def check_range(lengths: Tensor | None, T: int) -> None:
 Recur = Callable[[Direction, Tensor, State, "Tensor | None", bool], tuple[Tensor, State]]
 
 
-def weight_of(module: nn.RNNBase, name: str) -> Tensor:
-    """A weight by name: the parameter, or what a hook, a parametrization or the user has put in its place."""
-    parameters = module._parameters  # torch.nn's own look-up comes here too, ten times slower
-    weight = parameters[name] if name in parameters else getattr(module, name)
-    if weight is None:
-        raise ShapeError(got=f"a layer whose {name} is None", wanted="a weight", do="give the layer one")
-    return weight
+def weights_of(module: nn.RNNBase) -> list[Tensor]:
+    """Every weight in torch.nn's order, as torch.nn's forward would read it now.
 
-
-def weights_of(module: nn.RNNBase, layer: int, reverse: bool) -> list[Tensor | None]:
-    """w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of one direction of one layer."""
-    names = module._all_weights[2 * layer + reverse if module.bidirectional else layer]
-    parameters = module._parameters
-    # As weight_of does, without the call: one step of a layer is as short as that.
-    weights = [parameters[name] if name in parameters else weight_of(module, name) for name in names]
-    if not module.bias:
-        weights[2:2] = (None, None)
+    That is the list `_flat_weights`, which some programs write into, unless a parameter, a hook, a parametrization or
+    `torch.func.functional_call` has put another tensor under the name of a weight.
+    """
+    names, parameters = module._flat_weights_names, module._parameters
+    weights: Any = module._flat_weights
+    for name, weight in zip(names, weights, strict=True):
+        if weight is None or parameters.get(name) is not weight:
+            break
+    else:
+        return weights
+    if module._weights_have_changed():
+        weights = [getattr(module, name) for name in names]
+    for name, weight in zip(names, weights, strict=True):
+        if weight is None:
+            raise ShapeError(got=f"a layer whose {name} is None", wanted="a weight", do="give the layer one")
     return weights
+
+
+def weights_of_direction(module: nn.RNNBase, weights: list[Tensor], layer: int, reverse: bool) -> list[Tensor | None]:
+    """w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of one direction of one layer, out of all weights."""
+    each = len(module._all_weights[0])
+    first = each * (2 * layer + reverse if module.bidirectional else layer)
+    found: list[Tensor | None] = [*weights[first : first + each]]
+    if not module.bias:
+        found[2:2] = (None, None)
+    return found
 
 
 def direction_of(module: nn.RNNBase, layer: int, reverse: bool) -> Direction:
     """The weights of one direction of one layer."""
-    w_ih, w_hh, b_ih, b_hh, *projection = weights_of(module, layer, reverse)
+    w_ih, w_hh, b_ih, b_hh, *projection = weights_of_direction(module, weights_of(module), layer, reverse)
     assert w_ih is not None and w_hh is not None
     return Direction(w_ih, w_hh, b_ih, b_hh, projection[0] if projection else None)
 

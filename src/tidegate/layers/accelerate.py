@@ -1,10 +1,15 @@
-"""Swap torch.nn's recurrent layers inside any model for tidegate's, and tell which backend runs each."""
+"""Make torch.nn's recurrent layers inside any model fast, give them back, and tell which backend runs each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import cache, wraps
+from inspect import signature, unwrap
+from types import FunctionType
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -12,7 +17,9 @@ from torch.nn.utils import parametrize
 
 from tidegate.errors import ConfigError
 from tidegate.kernels.dispatch import BACKENDS, Request, choose
-from tidegate.layers.base import RecurrentLayer
+from tidegate.kernels.stack import weights_of
+from tidegate.layers import tools
+from tidegate.layers.base import run_layer
 from tidegate.layers.gru import GRU
 from tidegate.layers.lstm import LSTM
 from tidegate.layers.rnn import RNN
@@ -23,23 +30,188 @@ OURS: dict[type[nn.Module], type[nn.Module]] = {nn.RNN: RNN, nn.LSTM: LSTM, nn.G
 
 
 def accelerate(module: Module) -> Module:
-    """Swap every torch.nn.RNN, LSTM and GRU inside a module for tidegate's, in place, and return the module.
+    """Make every torch.nn.RNN, LSTM and GRU inside a module fast, in place, and return the module.
 
-    Only the class of a layer changes: it stays the same object with the same parameters, so optimizers, hooks,
-    parametrizations, `state_dict` and references to it go on. A layer that cannot be swapped is left as it is;
-    `explain` says why.
+    A layer stays the same object of the same class with the same parameters, so optimizers, hooks, parametrizations,
+    `state_dict`, and whatever goes by the class of a layer, go on; only its `forward` is replaced, on the object. It
+    takes `lengths` too (see `tidegate.LSTM`). A class that was derived from torch.nn's and whose forward calls
+    `super().forward` becomes one derived from both. A layer that cannot be made fast is left as it is; `explain` says
+    why, and `restore` gives everything back.
 
-    >>> model = nn.Sequential(nn.LSTM(3, 5))
-    >>> accelerate(model)[0]
-    LSTM(3, 5)
-    >>> type(model[0]).__module__
-    'tidegate.layers.lstm'
+    >>> model = accelerate(nn.Sequential(nn.LSTM(3, 5)))
+    >>> print(explain(model))
+    0  LSTM  cpu  tidegate's fused C++ kernels
     """
     _check(module)
     for layer in module.modules():
-        if _is_recurrent(layer) and _why_left(layer) is None and not isinstance(layer, RecurrentLayer):
-            layer.__class__ = _our_class(type(layer))
+        _accelerate(layer)
     return module
+
+
+def restore(module: Module) -> Module:
+    """Make every layer inside a module torch.nn's again, in place, and return the module.
+
+    Takes back what `accelerate` did, and turns a tidegate.RNN, LSTM or GRU into torch.nn's. Parameters, hooks and
+    results stay; a restored model no longer needs tidegate to be pickled or loaded.
+
+    >>> type(restore(LSTM(3, 5)))
+    <class 'torch.nn.modules.rnn.LSTM'>
+    """
+    _check(module)
+    for layer in module.modules():
+        _restore(layer)
+    return module
+
+
+@contextmanager
+def restored(module: Module) -> Iterator[Module]:
+    """Make every layer inside a module torch.nn's within the block.
+
+    >>> model = accelerate(nn.Sequential(nn.LSTM(3, 5)))
+    >>> with restored(model):
+    ...     print(explain(model))
+    0  LSTM  not tidegate  it is torch.nn's; tidegate.accelerate makes it fast
+    """
+    _check(module)
+    before = [(layer, type(layer), vars(layer).get("forward")) for layer in module.modules() if tools.is_ours(layer)]
+    restore(module)
+    try:
+        yield module
+    finally:
+        for layer, cls, forward in before:
+            layer.__class__ = cls
+            if forward is not None:
+                layer.forward = forward
+
+
+@contextmanager
+def patch() -> Iterator[None]:
+    """Make every torch.nn.RNN, LSTM and GRU fast that is created within the block, as by a package's `fit`.
+
+    The layers stay fast afterwards. The block is for the whole process: other threads' layers are made fast too.
+
+    >>> with patch():
+    ...     layer = nn.GRU(3, 5)
+    >>> print(explain(layer))
+    (itself)  GRU  cpu  tidegate's fused C++ kernels
+    """
+    create = nn.RNNBase.__init__
+
+    @wraps(create)
+    def create_fast(self: nn.RNNBase, *args: Any, **kwargs: Any) -> None:
+        create(self, *args, **kwargs)
+        _accelerate(self)
+
+    nn.RNNBase.__init__ = create_fast  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.RNNBase.__init__ = create  # type: ignore[method-assign]
+
+
+# What stands on a layer of torch.nn's class in place of its forward.
+
+
+def _forward_like(torchs: Callable[..., Any], run: Callable[..., Any] = run_layer) -> Any:
+    """A method that runs the layer it was made for, and that shows torch.nn's source to whoever reads it."""
+
+    def forward(self: Any, input: Any, hx: Any = None, *, lengths: Any = None) -> Any:
+        return run(self.layer, input, hx, lengths)
+
+    # TorchScript compiles the source that `__wrapped__` leads to, and looks up its names among these globals.
+    made = FunctionType(forward.__code__, torchs.__globals__, closure=forward.__closure__)
+    made.__defaults__, made.__kwdefaults__ = forward.__defaults__, forward.__kwdefaults__
+    wraps(torchs)(made)
+    made.__signature__ = signature(forward)  # type: ignore[attr-defined]
+    tools.FORWARDS.add(made)
+    return made
+
+
+class FastForward:
+    """Runs one layer of torch.nn's class on tidegate's backends."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        self.layer = layer
+
+
+class RNNForward(FastForward):
+    forward = _forward_like(nn.RNN.forward)
+
+
+class LSTMForward(FastForward):
+    forward = _forward_like(nn.LSTM.forward)
+
+
+class GRUForward(FastForward):
+    forward = _forward_like(nn.GRU.forward)
+
+
+FORWARDS: dict[type[nn.Module], type[FastForward]] = {nn.RNN: RNNForward, nn.LSTM: LSTMForward, nn.GRU: GRUForward}
+
+
+def _accelerate(layer: nn.Module) -> None:
+    if not _is_recurrent(layer) or tools.is_ours(layer) or _why_left(layer) is not None:
+        return
+    if (plain := _plain(type(layer))) in FORWARDS:
+        layer.forward = FORWARDS[plain](layer).forward  # type: ignore[arg-type, attr-defined]
+    else:
+        layer.__class__ = _derived(type(layer))  # type: ignore[arg-type]
+
+
+def _restore(layer: nn.Module) -> None:
+    if not tools.is_ours(layer):
+        return
+    vars(layer).pop("forward", None)
+    if issubclass(type(layer), Derived):
+        layer.__class__ = type(layer).__bases__[0]
+    elif _plain(type(layer)) in OURS.values():
+        layer.__class__ = _torch_class_of(type(layer))
+
+
+# Classes derived from torch.nn's.
+
+
+class Derived:
+    """Marks a class that was derived from a user's class and from ours, and pickles its objects as the user's."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuild, (type(self).__bases__[0],), self.__getstate__()  # type: ignore[attr-defined]
+
+
+def _rebuild(cls: type[nn.Module]) -> nn.Module:
+    layer = cls.__new__(cls)
+    layer.__class__ = _derived(cls)  # type: ignore[arg-type]
+    return layer
+
+
+@cache
+def _derived(cls: Any) -> Any:
+    """The class whose `super().forward` is ours."""
+    ours = next(OURS[base] for base in cls.__mro__ if base in OURS)
+    return type(cls)(cls.__name__, (cls, Derived, ours), {"__module__": __name__, "__doc__": cls.__doc__})
+
+
+CALLED_BY_FORWARD = (
+    *("check_input", "check_forward_args", "check_hidden_size", "get_expected_hidden_size", "permute_hidden"),
+    *("_update_flat_weights", "_weights_have_changed", "_init_flat_weights", "__call__", "_call_impl"),
+)
+"""What torch.nn's forward, or the way to it, calls on a layer."""
+
+
+def _why_not_derived(cls: type[nn.Module]) -> str | None:
+    """The reason why `super().forward` of a class derived from torch.nn's is not known to be all that it needs."""
+    own = cls.__mro__[: next(n for n, base in enumerate(cls.__mro__) if base.__module__ == nn.RNNBase.__module__)]
+    for base in own:
+        for name in CALLED_BY_FORWARD:
+            if name in vars(base):
+                return f"{cls.__qualname__} has its own {name}, which torch.nn's forward calls"
+        if (forward := vars(base).get("forward")) is not None:
+            code = getattr(unwrap(forward), "__code__", None)
+            if code is None or "forward" not in code.co_names or "super" not in code.co_names:
+                return f"{cls.__qualname__} has a forward of its own, which does not call super().forward"
+        if "__init_subclass__" in vars(base):
+            return f"{cls.__qualname__} has its own __init_subclass__; derive it from tidegate's layer instead"
+    return None
 
 
 @dataclass(frozen=True)
@@ -87,16 +259,19 @@ def explain(module: nn.Module) -> Explanation:
     1  GRU  torch  cpu: the kernels compute in float32 and float64, not in torch.float16
     """
     _check(module)
-    return Explanation(tuple(_explain(name, layer) for name, layer in module.named_modules() if _is_recurrent(layer)))
+    return Explanation(tuple(_explain(name, layer) for name, layer in _explained(module)))
 
 
 def _explain(name: str, layer: nn.Module) -> LayerExplanation:
     kind = getattr(layer, "original_name", type(layer).__name__)
+    if not _is_recurrent(layer):
+        return LayerExplanation(name, kind, None, IN_PYTHON)
     if reason := _why_left(layer):
         return LayerExplanation(name, kind, None, reason)
-    if not isinstance(layer, RecurrentLayer):
-        return LayerExplanation(name, kind, None, "it is torch.nn's; tidegate.accelerate would swap it")
-    weight = getattr(layer, layer._flat_weights_names[0])
+    if not tools.is_ours(layer):
+        return LayerExplanation(name, kind, None, "it is torch.nn's; tidegate.accelerate makes it fast")
+    assert isinstance(layer, nn.RNNBase)
+    weight = weights_of(layer)[0]
     request = Request(layer.mode, weight.device.type, weight.dtype, layer.proj_size)
     backend = choose(request)
     refused = []
@@ -107,9 +282,34 @@ def _explain(name: str, layer: nn.Module) -> LayerExplanation:
     return LayerExplanation(name, kind, backend.name, "; ".join(refused) or backend.what)
 
 
+IN_PYTHON = (
+    "a recurrent network written in Python, by its name: each step runs by itself; where its equations are torch.nn's, "
+    "a tidegate layer with its weights in its place is fast"
+)
+
+
 def _check(module: nn.Module) -> None:
     if not isinstance(module, nn.Module):
         raise ConfigError(got=f"a {type(module).__name__}", wanted="a torch.nn.Module", do="pass the model itself")
+
+
+def _explained(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The recurrent layers of a module by name, and those in Python that hold no such layer."""
+    inside: list[str] = []
+    for name, layer in module.named_modules():
+        if any(name.startswith(outer) for outer in inside):
+            continue
+        if _is_recurrent(layer):
+            yield name, layer
+        elif _is_recurrent_in_python(layer):
+            inside.append(f"{name}." if name else "")
+            yield name, layer
+
+
+def _is_recurrent_in_python(layer: nn.Module) -> bool:
+    """Whether it calls itself a recurrent network and has weights, but no recurrent layer of torch.nn's."""
+    named = re.search("RNN|LSTM|GRU", type(layer).__name__) is not None
+    return named and next(layer.parameters(), None) is not None and not any(map(_is_recurrent, layer.modules()))
 
 
 CELLS = (nn.RNNCell, nn.LSTMCell, nn.GRUCell)
@@ -126,20 +326,25 @@ def _is_recurrent(layer: nn.Module) -> bool:
 
 
 def _why_left(layer: nn.Module) -> str | None:
-    """The reason why a recurrent layer stays torch.nn's; none where it is tidegate's or can become so."""
+    """The reason why a recurrent layer stays torch.nn's; none where it is fast or can become so."""
     if isinstance(layer, torch.jit.ScriptModule):
-        return "TorchScript has compiled it already; accelerate the model before scripting or tracing"
+        return "TorchScript has compiled it already; accelerate the model before tracing"
     if type(layer).__module__.startswith("torch.ao.nn."):
         return "it is quantized, and the kernels compute in floating point"
     if isinstance(layer, nn.RNNCellBase):
         return "it runs one step a call; a whole layer in its place can be accelerated"
+    if tools.is_ours(layer):
+        return None
     if "forward" in vars(layer):
         return "its forward was replaced on the object"
-    if isinstance(layer, RecurrentLayer) or _plain(type(layer)) in OURS:
+    plain = _plain(type(layer))
+    if plain in OURS:
         return None
-    if type(layer).forward not in {cls.forward for cls in OURS}:
-        return f"{type(layer).__qualname__} has a forward of its own"
-    return f"{type(layer).__qualname__} is a class of its own; derive it from tidegate's layer instead"
+    if plain is not type(layer):
+        return f"{type(layer).__qualname__} is parametrized; accelerate the model before"
+    if not isinstance(layer, tuple(OURS)):
+        return f"{type(layer).__qualname__} is derived from torch.nn.RNNBase itself"
+    return _why_not_derived(type(layer))
 
 
 def _plain(cls: type) -> type:
@@ -149,10 +354,11 @@ def _plain(cls: type) -> type:
     return base if parametrized else cls
 
 
-def _our_class(cls: type[nn.Module]) -> type[nn.Module]:
+def _torch_class_of(cls: type[nn.Module]) -> type[nn.Module]:
     plain = _plain(cls)
+    torchs = next(torchs for torchs, ours in OURS.items() if ours is plain)
     if plain is cls:
-        return OURS[cls]
+        return torchs
     # The properties through which torch computes parametrized weights live in the class that it derived.
     own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
-    return type(cls.__name__, (OURS[plain],), own)
+    return type(cls.__name__, (torchs,), own)

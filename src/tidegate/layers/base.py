@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from tidegate.errors import ConfigError, ShapeError
-from tidegate.kernels.dispatch import Request, choose
-from tidegate.kernels.stack import check_range, weight_of
+from tidegate.kernels.dispatch import Request, choose, is_recorded
+from tidegate.kernels.stack import check_range, weights_of
+from tidegate.layers import tools
 
 State = tuple[Tensor, ...]
 
@@ -51,112 +52,159 @@ class RecurrentLayer(nn.RNNBase):
             ShapeError: a shape, dtype or length does not fit.
             BackendError: a backend asked for by name cannot run the call.
         """
-        if isinstance(input, PackedSequence):
-            return self._forward_packed(input, hx, lengths)
-        if not isinstance(input, Tensor):
-            raise ShapeError(got=f"an input of {type(input)}", wanted="a tensor or a PackedSequence", do="convert it")
-        if input.dim() not in (2, 3):
-            raise ShapeError(
-                got=f"input of {input.dim()} dimensions",
-                wanted=f"Expected input to be 2D or 3D, got {input.dim()}D tensor instead",
-                do="pass [T, B, I], [B, T, I] with batch_first=True, or [T, I]",
-            )
-        if batched := input.dim() == 3:
-            x = input.transpose(0, 1) if self.batch_first else input
-            state = self._state_of(hx, x, batched)
-            if lengths is not None:
-                lengths = check_lengths(lengths, x.shape[0], x.shape[1])
-            output, final = self._run(x, state, lengths)
-            return output.transpose(0, 1) if self.batch_first else output, self._final_of(final)
+        return run_layer(self, input, hx, lengths)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        raise ConfigError(
+            got=f"torch.jit.script on a tidegate.{type(self).__name__}, which TorchScript cannot compile",
+            wanted="a layer of torch.nn's",
+            do="script inside `with tidegate.restored(model):`",
+        )
+
+
+tools.FORWARDS.add(RecurrentLayer.forward)
+
+
+def run_layer(
+    layer: nn.RNNBase,
+    input: Tensor | PackedSequence,
+    hx: Tensor | tuple[Tensor, Tensor] | None = None,
+    lengths: Tensor | list[int] | None = None,
+) -> tuple[Any, Any]:
+    """Run any torch.nn layer as `RecurrentLayer.forward` describes."""
+    weights = weights_of(layer)
+    watched = tools.is_watched(input, hx, weights)
+    if lengths is None and (watched or (isinstance(input, PackedSequence) and is_recorded())):
+        return tools.run_as_torch(layer, input, hx)
+    backend = "torch" if watched else None
+    if isinstance(input, PackedSequence):
+        return _run_packed(layer, input, hx, lengths, weights)
+    if not isinstance(input, Tensor):
+        raise ShapeError(got=f"an input of {type(input)}", wanted="a tensor or a PackedSequence", do="convert it")
+    if input.dim() not in (2, 3):
+        raise ShapeError(
+            got=f"input of {input.dim()} dimensions",
+            wanted=f"Expected input to be 2D or 3D, got {input.dim()}D tensor instead",
+            do="pass [T, B, I], [B, T, I] with batch_first=True, or [T, I]",
+        )
+    if batched := input.dim() == 3:
+        x = input.transpose(0, 1) if layer.batch_first else input
+        state = _state_of(layer, hx, x, batched)
         if lengths is not None:
-            raise ShapeError(
-                got="lengths with an unbatched input", wanted="a batch", do="cut the input to its real steps instead"
-            )
-        x = input.unsqueeze(1)
-        output, final = self._run(x, self._state_of(hx, x, batched), None)
-        return output.squeeze(1), self._final_of(tuple(s.squeeze(1) for s in final))
+            lengths = check_lengths(lengths, x.shape[0], x.shape[1])
+        output, final = _run(layer, x, state, lengths, weights, backend)
+        return output.transpose(0, 1) if layer.batch_first else output, _final_of(layer, final)
+    if lengths is not None:
+        raise ShapeError(
+            got="lengths with an unbatched input", wanted="a batch", do="cut the input to its real steps instead"
+        )
+    x = input.unsqueeze(1)
+    output, final = _run(layer, x, _state_of(layer, hx, x, batched), None, weights, backend)
+    return output.squeeze(1), _final_of(layer, tuple(s.squeeze(1) for s in final))
 
-    def _forward_packed(self, packed: PackedSequence, hx: Any, lengths: Any) -> tuple[PackedSequence, Any]:
-        if lengths is not None:
-            raise ShapeError(
-                got="lengths with a PackedSequence, which has its own",
-                wanted="one of the two",
-                do="leave lengths out",
-            )
-        if packed.data.dim() != 2:
-            raise ShapeError(
-                got=f"a PackedSequence of {packed.data.dim()}-dimensional data",
-                wanted="2 dimensions, steps and features",
-                do="pack a tensor [T, B, I]",
-            )
-        order, back = packed.sorted_indices, packed.unsorted_indices
-        if order is not None and (back is None or not torch.equal(order[back].cpu(), torch.arange(len(back)))):
-            raise ShapeError(
-                got="a PackedSequence whose sorted_indices do not undo its unsorted_indices",
-                wanted="each sequence once",
-                do="pack with torch.nn.utils.rnn.pack_padded_sequence",
-            )
-        x, steps = pad_packed_sequence(packed)
-        output, final = self._run(x, self._state_of(hx, x, batched=True), steps)
-        # The caller's order is restored, so that equal lengths keep the places that the caller gave them.
-        if order is not None:
-            output, steps = output.index_select(1, order), steps[order.cpu()]
-        data = pack_padded_sequence(output, steps).data
-        return packed._replace(data=data), self._final_of(final)
 
-    def _run(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
-        weight = weight_of(self, self._flat_weights_names[0])
-        if x.shape[-1] != self.input_size:
-            raise ShapeError(
-                got=f"an input of shape {tuple(x.shape)} (time, batch, features)",
-                wanted=f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.size(-1)}",
-                do="check the last axis, and batch_first",
-            )
-        if x.dtype != weight.dtype and not (x.is_floating_point() and torch._C._is_any_autocast_enabled()):
-            raise ShapeError(
-                got=f"input of {x.dtype}",
-                wanted=f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
-                f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})",
-                do="convert one of the two",
-            )
-        if lengths is not None and not torch.compiler.is_compiling() and int(lengths.min()) == x.shape[0]:
-            lengths = None
-        return choose(Request.of(self, x, lengths)).run(self, x, state, lengths)
+def _run_packed(
+    layer: nn.RNNBase, packed: PackedSequence, hx: Any, lengths: Any, weights: list[Tensor]
+) -> tuple[PackedSequence, Any]:
+    if lengths is not None:
+        raise ShapeError(
+            got="lengths with a PackedSequence, which has its own",
+            wanted="one of the two",
+            do="leave lengths out",
+        )
+    if packed.data.dim() != 2:
+        raise ShapeError(
+            got=f"a PackedSequence of {packed.data.dim()}-dimensional data",
+            wanted="2 dimensions, steps and features",
+            do="pack a tensor [T, B, I]",
+        )
+    order, back = packed.sorted_indices, packed.unsorted_indices
+    if order is not None and (back is None or not torch.equal(order[back].cpu(), torch.arange(len(back)))):
+        raise ShapeError(
+            got="a PackedSequence whose sorted_indices do not undo its unsorted_indices",
+            wanted="each sequence once",
+            do="pack with torch.nn.utils.rnn.pack_padded_sequence",
+        )
+    x, steps = pad_packed_sequence(packed)
+    output, final = _run(layer, x, _state_of(layer, hx, x, batched=True), steps, weights)
+    # The caller's order is restored, so that equal lengths keep the places that the caller gave them.
+    if order is not None:
+        output, steps = output.index_select(1, order), steps[order.cpu()]
+    data = pack_padded_sequence(output, steps).data
+    return packed._replace(data=data), _final_of(layer, final)
 
-    def _state_of(self, hx: Any, x: Tensor, batched: bool) -> State:
-        """The state before step 0 as a tuple of [L*D, B, H] tensors, checked."""
-        width, layers = self.proj_size or self.hidden_size, self.num_layers * (2 if self.bidirectional else 1)
-        if hx is None:
-            h0 = x.new_zeros(layers, x.shape[1], width)
-            return (h0, x.new_zeros(layers, x.shape[1], self.hidden_size)) if self.mode == "LSTM" else (h0,)
-        sizes = [width, self.hidden_size] if self.mode == "LSTM" else [width]
-        given = tuple(hx) if self.mode == "LSTM" and isinstance(hx, (tuple, list, Tensor)) else (hx,)
-        if len(given) != len(sizes) or not all(isinstance(state, Tensor) for state in given):
-            raise ShapeError(
-                got=f"a state of {', '.join(type(state).__name__ for state in given)}",
-                wanted="the tuple (h0, c0) of tensors" if self.mode == "LSTM" else "the tensor h0",
-                do="pass it, or leave hx out",
-            )
-        for name, state, size in zip(("h0", "c0"), given, sizes, strict=False):
-            expected = (layers, x.shape[1], size) if batched else (layers, size)
-            if state.shape != expected:
-                raise ShapeError(
-                    got=f"{name} of shape {tuple(state.shape)}",
-                    wanted=f"{expected} for an input {'with' if batched else 'without'} a batch axis. "
-                    f"Expected hidden size {expected}, got {list(state.shape)}",
-                    do="pass (layers * directions, batch, hidden), or leave hx out for zeros",
-                )
-            converted = state.is_floating_point() and torch._C._is_any_autocast_enabled()
-            if (state.dtype != x.dtype or state.device != x.device) and not converted:
-                raise ShapeError(
-                    got=f"{name} of {state.dtype} on {state.device}",
-                    wanted=f"{x.dtype} on {x.device}, as the input",
-                    do="convert the state",
-                )
-        return given if batched else tuple(state.unsqueeze(1) for state in given)
 
-    def _final_of(self, final: State) -> Any:
-        return final if self.mode == "LSTM" else final[0]
+def _run(
+    layer: nn.RNNBase,
+    x: Tensor,
+    state: State,
+    lengths: Tensor | None,
+    weights: list[Tensor],
+    backend: str | None = None,
+) -> tuple[Tensor, State]:
+    weight = weights[0]
+    if x.shape[0] == 0:
+        raise ShapeError(
+            got=f"an input of shape {tuple(x.shape)} (time, batch, features)",
+            wanted="Expected sequence length to be larger than 0 in RNN",
+            do="leave sequences of no steps out, or pass `lengths` that say so",
+        )
+    if x.shape[-1] != layer.input_size:
+        raise ShapeError(
+            got=f"an input of shape {tuple(x.shape)} (time, batch, features)",
+            wanted=f"input.size(-1) must be equal to input_size. Expected {layer.input_size}, got {x.size(-1)}",
+            do="check the last axis, and batch_first",
+        )
+    if x.dtype != weight.dtype and not (x.is_floating_point() and torch._C._is_any_autocast_enabled()):
+        raise ShapeError(
+            got=f"input of {x.dtype}",
+            wanted=f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). "
+            f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})",
+            do="convert one of the two",
+        )
+    if lengths is not None and not torch.compiler.is_compiling() and int(lengths.min()) == x.shape[0]:
+        lengths = None
+    request = Request.of(layer, weights, x, lengths)
+    if request.recorded and tools.is_exported_to_onnx(layer, x):
+        return tools.run_onnx(layer, weights, x, state, lengths)
+    return choose(request, backend).run(layer, x, state, lengths)
+
+
+def _state_of(layer: nn.RNNBase, hx: Any, x: Tensor, batched: bool) -> State:
+    """The state before step 0 as a tuple of [L*D, B, H] tensors, checked."""
+    width, layers = layer.proj_size or layer.hidden_size, layer.num_layers * (2 if layer.bidirectional else 1)
+    if hx is None:
+        h0 = x.new_zeros(layers, x.shape[1], width)
+        return (h0, x.new_zeros(layers, x.shape[1], layer.hidden_size)) if layer.mode == "LSTM" else (h0,)
+    sizes = [width, layer.hidden_size] if layer.mode == "LSTM" else [width]
+    given = tuple(hx) if layer.mode == "LSTM" and isinstance(hx, (tuple, list, Tensor)) else (hx,)
+    if len(given) != len(sizes) or not all(isinstance(state, Tensor) for state in given):
+        raise ShapeError(
+            got=f"a state of {', '.join(type(state).__name__ for state in given)}",
+            wanted="the tuple (h0, c0) of tensors" if layer.mode == "LSTM" else "the tensor h0",
+            do="pass it, or leave hx out",
+        )
+    for name, state, size in zip(("h0", "c0"), given, sizes, strict=False):
+        expected = (layers, x.shape[1], size) if batched else (layers, size)
+        if state.shape != expected:
+            raise ShapeError(
+                got=f"{name} of shape {tuple(state.shape)}",
+                wanted=f"{expected} for an input {'with' if batched else 'without'} a batch axis. "
+                f"Expected hidden size {expected}, got {list(state.shape)}",
+                do="pass (layers * directions, batch, hidden), or leave hx out for zeros",
+            )
+        converted = state.is_floating_point() and torch._C._is_any_autocast_enabled()
+        if (state.dtype != x.dtype or state.device != x.device) and not converted:
+            raise ShapeError(
+                got=f"{name} of {state.dtype} on {state.device}",
+                wanted=f"{x.dtype} on {x.device}, as the input",
+                do="convert the state",
+            )
+    return given if batched else tuple(state.unsqueeze(1) for state in given)
+
+
+def _final_of(layer: nn.RNNBase, final: State) -> Any:
+    return final if layer.mode == "LSTM" else final[0]
 
 
 def check_lengths(lengths: Tensor | list[int], T: int, B: int) -> Tensor | None:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from tidegate.errors import BackendError, ConfigError
 from tidegate.kernels.dispatch import Request, choose, wanted_backend
+from tidegate.kernels.stack import weights_of
 from tidegate.layers import layer_of
 from tidegate.probes.cost import cost
 
@@ -127,7 +128,7 @@ def torch_entry(work: Work, layer: nn.RNNBase | None = None) -> Entry:
 def tidegate_entry(work: Work) -> Entry:
     """Our layer as users call it; raises BackendError where that would not be on the fused kernels."""
     layer = like(work.layer, layer_of(work.cell))
-    request = Request.of(layer, work.x, None)
+    request = Request.of(layer, weights_of(layer), work.x, None)
     if choose(request) is not choose(request, "cpu"):
         raise BackendError(got=f"the backend {wanted_backend()!r}", wanted="'cpu'", do="unset TIDEGATE_BACKEND")
     return torch_entry(work, layer)

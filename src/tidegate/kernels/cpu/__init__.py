@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.cpu import ops as ops  # registers the operator
-from tidegate.kernels.stack import weight_of, weights_of
+from tidegate.kernels.stack import weights_of, weights_of_direction
 
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import Request
@@ -28,12 +28,12 @@ def why_not(request: Request) -> str | None:
         return kernels.MISSING
     if request.dtype not in DTYPES:
         return f"the kernels compute in float32 and float64, not in {request.dtype}"
-    if request.seq_len == 0 or request.batch_size == 0:
+    if request.batch_size == 0:
         return "an empty batch has nothing to compute"
     if request.transformed:
         return "torch.func transforms and forward-mode derivatives need operators that they can see into"
-    if request.traced:
-        return "torch.jit.trace records operators that run without tidegate"
+    if request.recorded:
+        return "torch.export and torch.jit.trace record operators that run without tidegate"
     return None
 
 
@@ -41,16 +41,17 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
     """Run x [T, B, I] layer by layer; both directions of a layer are one call."""
     D, L = 2 if module.bidirectional else 1, module.num_layers
     finals: list[State] = []
+    all_weights = weights_of(module)
     if torch._C._is_any_autocast_enabled():
         # A recurrence keeps the precision of its weights over all its steps.
-        dtype = weight_of(module, module._flat_weights_names[0]).dtype
+        dtype = all_weights[0].dtype
         x, state = x.to(dtype), tuple(s.to(dtype) for s in state)
     for k in range(L):
         if k > 0 and module.dropout > 0:
             x = F.dropout(x, module.dropout, module.training)
-        weights = weights_of(module, k, False)
+        weights = weights_of_direction(module, all_weights, k, False)
         if D == 2:
-            weights += weights_of(module, k, True)
+            weights += weights_of_direction(module, all_weights, k, True)
         before = state if L == 1 else tuple(s[k * D : (k + 1) * D] for s in state)
         x, *final = kernels.layer(module.mode, x, before, weights, lengths)
         if L == 1:

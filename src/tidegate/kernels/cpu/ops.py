@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -132,33 +127,3 @@ torch.library.impl(BACKWARD, "CPU", layer_backward)
 torch.library.register_fake(NAME, layer_shapes)
 torch.library.register_fake(BACKWARD, layer_backward_shapes)
 torch.library.register_autograd(NAME, gradients, setup_context=remember)
-
-
-class _AllowRNN(MetaPathFinder):
-    """Lets torch.compile into recurrent layers, which it refuses by their class, as soon as it is imported.
-
-    Importing it here to say so would cost every program a second.
-    """
-
-    MODULE = "torch._dynamo.config"
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if name != self.MODULE:
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def load_and_allow(module: ModuleType) -> None:
-                load(module)
-                module.allow_rnn = True  # type: ignore[attr-defined]
-
-            spec.loader.exec_module = load_and_allow  # type: ignore[method-assign]
-        return spec
-
-
-if _AllowRNN.MODULE in sys.modules:
-    sys.modules[_AllowRNN.MODULE].allow_rnn = True  # type: ignore[attr-defined]
-else:
-    sys.meta_path.insert(0, _AllowRNN())
