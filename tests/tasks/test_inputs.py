@@ -11,6 +11,7 @@ import torch
 import tidegate
 from tidegate.errors import ConfigError, DataError, DataWarning
 from tidegate.tasks import SequenceClassifier, SequenceRegressor
+from tidegate.tasks.run import predict
 
 SMALL = {"hidden_size": 8, "steps": 60, "learning_rate": 2e-2}
 BRIEF = {"hidden_size": 4, "steps": 2}
@@ -235,6 +236,44 @@ def test_weights_of_a_score_are_checked(estimator, weights):
         model.score(X, y, sample_weight=weights)
 
 
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        (["1"] * 40, "sample_weight of type <U1"),
+        (np.array(["2020-01-01"] * 40, dtype="datetime64[D]"), "sample_weight of type datetime64"),
+        ([1j] * 40, "sample_weight with complex numbers"),
+        ([1.0] * 39 + [None], "nan as the sample_weight of sequence 39"),
+        ([1.0, -2.0] * 20, "-2.0 as the sample_weight of sequence 1"),
+        (np.ma.masked_array(np.ones(40), mask=np.arange(40) == 3), "nan as the sample_weight of sequence 3"),
+        (0.0, "a sample_weight of 0 for all"),
+        (np.ones((40, 1)), r"sample_weight of shape \(40, 1\)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_weights_that_are_refused_are_shown(weights, says):
+    X, y = two_classes()
+    with pytest.raises(DataError, match=says):
+        SequenceClassifier(**BRIEF).fit(X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    "form", [lambda w: w, torch.tensor, lambda w: torch.tensor(w, requires_grad=True), pd.Series, lambda w: w * 1e307]
+)
+def test_weights_count_the_same_whatever_holds_them(form):
+    X, y = two_classes()
+    weights = np.linspace(1.0, 2.0, 40)
+    plain = SequenceClassifier(**BRIEF).fit(X, y, sample_weight=weights)
+    other = SequenceClassifier(**BRIEF).fit(X, y, sample_weight=form(weights))
+    for a, b in zip(plain.network_.parameters(), other.network_.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_a_dataset_is_refused_with_the_name_of_its_part():
+    for act in (SequenceClassifier(**BRIEF).fit, SequenceClassifier(**BRIEF).fit(*two_classes()).predict):
+        with pytest.raises(DataError, match=r"a Dataset.*dataset\.train"):
+            act(tidegate.read_dataset("digits"))
+
+
 @pytest.mark.parametrize("y", [iter([1.0] * 40), dict.fromkeys(range(40), 1.0), {1.0}], ids=["iterator", "dict", "set"])
 def test_targets_that_are_no_array_or_list_are_refused(y):
     with pytest.raises(DataError, match="y of type"):
@@ -281,11 +320,25 @@ def test_a_grid_of_numpy_values_is_searched():
         {"bidirectional": "no"},
         {"standardize": "False"},
         {"class_weight": {0: 0.0, 1: 0.0}},
+        {"class_weight": {0: True, 1: 1.0}},
+        {"class_weight": {0: np.nan}},
+        {"class_weight": {0: np.complex128(1)}},
+        {"class_weight": np.array([1.0, 2.0])},
+        {"class_weight": pd.Series([1.0, 2.0])},
+        {"cell": ["lstm"]},
+        {"schedule": np.array(["auto", "constant"])},
+        {"dropout": np.array(0.1)},
+        {"dropout": np.False_},
+        {"hidden_size": np.array([1, 2])},
+        {"hidden_size": 10**30},
+        {"num_layers": True},
+        {"shift": 2},
+        {"verbose": np.array([True, False])},
     ],
     ids=str,
 )
 def test_a_setting_that_cannot_work_or_be_saved_is_refused_before_training(parameters):
-    model = SequenceClassifier(**BRIEF, **parameters)
+    model = SequenceClassifier(**(BRIEF | parameters))
     with pytest.raises(ConfigError, match=next(iter(parameters))):
         model.fit(*two_classes())
     assert not hasattr(model, "network_")
@@ -423,6 +476,17 @@ def test_a_category_that_is_a_number_is_the_same_however_it_is_written():
     assert np.array_equal(model.predict_proba(read["int64"]), model.predict_proba(read["float64"]))
 
 
+def test_categories_that_look_like_numbers_are_read_as_in_training(tmp_path):
+    X, y = two_classes()
+    table = pd.concat([pd.DataFrame(x, columns=["a", "b"]).assign(id=n, code=n % 3, y=y[n]) for n, x in enumerate(X)])
+    part = tidegate.read_dataset(table, categorical="code").train
+    model = SequenceClassifier(**BRIEF).fit(part)
+    model.save(tmp_path / "model")
+    table.drop(columns="y").to_csv(tmp_path / "new.csv", index=False)
+    rows = predict(tmp_path / "model", str(tmp_path / "new.csv"))[1]
+    assert [row[1] for row in rows] == model.predict(part).tolist()
+
+
 def test_text_is_carried_forward_and_at_the_start_backward():
     frame = pd.DataFrame({"a": [None, "u", None, "v", None], "x": 0.0})
     model = SequenceClassifier(**BRIEF, missing="interpolate").fit([frame] * 4, [0, 1, 0, 1])
@@ -539,6 +603,37 @@ def test_weights_that_cannot_be_are_refused(weights):
         SequenceClassifier(**BRIEF).fit(*two_classes(), sample_weight=weights)
 
 
+def still(**parameters):
+    """What is trained so little that its first weights are its last."""
+    return SequenceClassifier(hidden_size=4, steps=1, learning_rate=1e-30, **parameters)
+
+
+def test_the_loss_of_validation_data_has_the_weights_of_classes_alone():
+    from sklearn.metrics import log_loss
+
+    X, y = two_classes()
+    part = X[:20], np.where(y[:20], y[:20], np.arange(20) % 4 // 2)
+    weighted = still(class_weight={0: 1.0, 1: 5.0}).fit(X, y, sample_weight=np.arange(40) + 1, validation_data=part)
+    expected = log_loss(part[1], weighted.predict_proba(part[0]), sample_weight=np.where(part[1], 5.0, 1.0))
+    assert weighted.history_[-1]["validation_loss"] == pytest.approx(expected, rel=1e-5)
+    plain = still().fit(X, y, sample_weight=np.arange(40) + 1, validation_data=part)
+    assert plain.history_[-1]["validation_loss"] == pytest.approx(
+        log_loss(part[1], plain.predict_proba(part[0])), rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("estimator", [SequenceClassifier, SequenceRegressor])
+def test_the_losses_of_both_parts_are_weighted_means(estimator):
+    X, y = two_classes(60)
+    ragged = [x[: 2 + k % 4] for k, x in enumerate(X)]
+    targets = y if estimator is SequenceClassifier else [x[:, 0] for x in ragged]
+    model = estimator(**BRIEF)
+    parts = model._set_up(model._with_weights(model._labeled(ragged, targets), np.arange(60) + 1))
+    for part in parts:
+        per = part.lengths if part.per_step else None
+        assert np.average(part.weights, weights=per) == pytest.approx(1)
+
+
 # Validation and early stopping
 
 
@@ -550,6 +645,38 @@ def test_validation_data_chooses_the_kept_weights_and_nothing_is_held_out():
     assert model.history_[0]["validation_loss"] != held_out.history_[0]["validation_loss"]
     with pytest.raises(DataError, match="class 5"):
         SequenceClassifier(**SMALL).fit(X, y, validation_data=(X, np.full(60, 5)))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda X, y: (X * np.nan, y),
+        lambda X, y: (X, y[:5]),
+        lambda X, y: (X, y + 0.5),
+        lambda X, y: (X, np.array(["a", "b"])[y]),
+        lambda X, y: (X[:, :, :1], y),
+        lambda X, y: (X[:0], y[:0]),
+        lambda X, y: (X, None),
+        lambda X, y: (X, y, y),
+        lambda X, y: X,
+        lambda X, y: {"X": X, "y": y},
+        lambda X, y: zip(X, y, strict=True),
+        lambda X, y: [],
+    ],
+    ids=["NaN", "too few", "numbers", "text", "a channel", "empty", "no y", "three", "X", "dict", "zip", "nothing"],
+)
+def test_what_is_wrong_with_validation_data_is_said_of_it(wrong):
+    X, y = two_classes()
+    with pytest.raises(DataError, match="validation_data"):
+        SequenceClassifier(**BRIEF).fit(X, y, validation_data=wrong(X, y))
+
+
+def test_validation_data_has_targets_of_the_kind_of_training():
+    X, _ = two_classes(T=7)
+    ragged = [x[: 4 + k % 4] for k, x in enumerate(X)]
+    y = X[:, :5, 0]
+    model = SequenceRegressor(**BRIEF).fit(ragged, y, validation_data=(X[:, :5], y))
+    assert (model.target_per_, model.n_outputs_) == ("sequence", 5)
 
 
 def test_training_stops_after_checks_without_improvement():
@@ -590,6 +717,37 @@ def test_targets_of_as_many_outputs_as_steps_are_read_as_it_is_said():
     by_sequence = SequenceRegressor(**BRIEF, target_per="sequence").fit(X, y)
     assert (by_step.target_per_, by_step.n_outputs_) == ("step", 1)
     assert (by_sequence.target_per_, by_sequence.n_outputs_) == ("sequence", 5)
+
+
+@pytest.mark.parametrize("k", [4, 6])
+@pytest.mark.parametrize("form", [np.asarray, list], ids=["array", "list"])
+def test_a_target_too_few_or_too_many_for_the_steps_is_refused_unless_it_is_said(k, form):
+    X, _ = two_classes()
+    y = form(np.ones((40, k)) * np.arange(40)[:, None])
+    with pytest.raises(DataError, match=rf"y of shape \(40, {k}\) for sequences of 5 steps.*target_per='sequence'"):
+        SequenceRegressor(**BRIEF).fit(X, y)
+    assert SequenceRegressor(**BRIEF, target_per="sequence").fit(X, y).predict(X).shape == (40, k)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7])
+def test_other_numbers_of_targets_are_of_sequences(k):
+    X, _ = two_classes()
+    assert SequenceRegressor(**BRIEF).fit(X, np.ones((40, k))).target_per_ == "sequence"
+
+
+def test_padded_targets_of_sequences_of_unequal_length_are_refused_unless_it_is_said():
+    X, _ = two_classes()
+    ragged = [x[: 3 + k % 3] for k, x in enumerate(X)]
+    with pytest.raises(DataError, match="up to 5 steps.*a list of arrays"):
+        SequenceRegressor(**BRIEF).fit(ragged, X[:, :, 0])
+    assert SequenceRegressor(**BRIEF, target_per="sequence").fit(ragged, X[:, :, 0]).n_outputs_ == 5
+
+
+def test_a_model_of_several_targets_a_sequence_is_scored_on_as_many_steps():
+    X, _ = two_classes(T=8)
+    y = X[:, :5, 0]
+    model = SequenceRegressor(**BRIEF).fit(X, y)
+    assert [np.isfinite(model.score(X[:, :T], y)) for T in (4, 5, 6)] == [True] * 3
 
 
 # Memory

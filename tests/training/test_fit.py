@@ -1,5 +1,7 @@
 """What training promises: it learns, it repeats, it stops when the loss does not make sense."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -42,6 +44,38 @@ def test_the_global_random_state_is_left_alone():
     before = torch.get_rng_state()
     SequenceClassifier(hidden_size=4, steps=3).fit(X, y)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def fit_in_threads(seeds):
+    X, y = two_classes()
+
+    def fitted(seed):
+        return weights_of(SequenceClassifier(hidden_size=8, steps=30 * seed, dropout=0.5, seed=seed).fit(X, y))
+
+    with ThreadPoolExecutor(2) as threads:
+        return list(threads.map(fitted, seeds)), [fitted(seed) for seed in seeds]
+
+
+def test_fits_in_threads_give_the_bits_of_fits_one_after_the_other():
+    together, apart = fit_in_threads((1, 2, 1, 2))
+    assert all(same(a, b) for a, b in zip(together, apart, strict=True))
+
+
+def test_fits_in_threads_leave_the_global_random_state_alone():
+    before = torch.get_rng_state()
+    fit_in_threads((1, 6))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("scale", [2.0**-100, 2.0**100])
+def test_a_check_scores_targets_of_any_size_in_their_own_unit(scale):
+    X = np.random.default_rng(0).normal(size=(20, 6, 1))
+    plain, scaled = (
+        SequenceRegressor(hidden_size=4, steps=5).fit(X, unit * np.cumsum(X, axis=1)).history_[-1]
+        for unit in (1.0, scale)
+    )
+    assert scaled["validation_mse"] == plain["validation_mse"] * scale**2
+    assert scaled["validation_mae"] == plain["validation_mae"] * scale
 
 
 @pytest.mark.parametrize(("n", "schedule"), [(1, "constant"), (2, "one-cycle")])

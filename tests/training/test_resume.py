@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -117,10 +118,12 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
         step_of(path)
 
 
-def test_two_processes_match_one(tmp_path, whole):
+@pytest.fixture(scope="module")
+def one_and_two(tmp_path_factory):
     """Distributed data parallel on the same global batches, without dropout, whose masks differ by process."""
     plain = [part for part in COMMAND if part not in ("--dropout", "0.2")]
-    one, two = tmp_path / "one", tmp_path / "two"
+    folder = tmp_path_factory.mktemp("processes")
+    one, two = folder / "one", folder / "two"
     assert run([*plain, "--out", str(one)]) == 0
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     result = subprocess.run(
@@ -132,6 +135,15 @@ def test_two_processes_match_one(tmp_path, whole):
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("test accuracy") == 1
-    a, b = (load_file(folder / "model" / "model.safetensors") for folder in (one, two))
+    return one, two
+
+
+def test_two_processes_match_one(one_and_two):
+    a, b = (load_file(folder / "model" / "model.safetensors") for folder in one_and_two)
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=1e-4)
+
+
+def test_the_training_loss_is_that_of_all_processes(one_and_two):
+    one, two = (pd.read_csv(folder / "history.csv")["train_loss"] for folder in one_and_two)
+    assert two.tolist() == pytest.approx(one.tolist(), rel=1e-3)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from tidegate.errors import ConfigError
@@ -23,6 +24,10 @@ def test_checks_end_with_the_run():
     assert [plan.next_check(step) for step in (0, 3, 4, 8, 9)] == [4, 4, 8, 10, 10]
 
 
+NO_WHOLE = [np.True_, np.float64(2), float("nan"), "2", np.array([1, 2]), np.array(2), 10**30, [2]]
+NO_NUMBER = [True, np.False_, float("inf"), "0.1", np.array(0.1), np.complex128(0.1), 10**400, [0.1]]
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -40,8 +45,32 @@ def test_checks_end_with_the_run():
         {"validation_share": 1},
         {"schedule": "linear"},
         {"seed": -1},
+        *(
+            {name: value}
+            for name in ("steps", "batch_size", "patience", "checks", "shift", "seed")
+            for value in NO_WHOLE
+        ),
+        *(
+            {name: value}
+            for name in ("learning_rate", "clip", "weight_decay", "validation_share")
+            for value in NO_NUMBER
+        ),
     ],
 )
 def test_a_value_that_cannot_work_is_refused(options):
     with pytest.raises(ConfigError, match=next(iter(options))):
         Settings(**options)
+
+
+@pytest.mark.parametrize("value", [np.int8(2), np.uint64(2), np.int64(2)], ids=repr)
+def test_whole_numbers_of_numpy_are_taken_for_all_that_counts(value):
+    settings = Settings(steps=value, batch_size=value, patience=value, checks=value, shift=value, seed=value)
+    assert type(settings.steps) is int and settings == Settings(
+        steps=2, batch_size=2, patience=2, checks=2, shift=2, seed=2
+    )
+
+
+@pytest.mark.parametrize("value", [np.float16(0.5), np.float32(0.5), np.float64(0.5)], ids=repr)
+def test_numbers_of_numpy_are_taken_for_all_that_is_measured(value):
+    settings = Settings(learning_rate=value, clip=value, weight_decay=value, validation_share=value)
+    assert settings == Settings(learning_rate=0.5, clip=0.5, weight_decay=0.5, validation_share=0.5)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,13 +18,14 @@ from sklearn.base import BaseEstimator
 
 from tidegate import errors
 from tidegate.bundle import write_bundle
-from tidegate.data import Sequences, as_sequences
+from tidegate.data import Dataset, Sequences, as_sequences
+from tidegate.data.sequences import numbers
 from tidegate.errors import BundleError, ConfigError, DataError
 from tidegate.layers import layer_of
 from tidegate.preparation import Preparation, Reading, hold_out
 from tidegate.tasks.network import SequenceNetwork
-from tidegate.training import Fitted, Learner, Settings, Source, evaluation_batches, fit
-from tidegate.training.settings import check_at_least, check_number
+from tidegate.training import Fitted, Learner, Settings, Source, evaluation_batches, fit, own_randomness
+from tidegate.training.settings import check_at_least, check_number, shown
 
 LEAST_VALIDATION, MOST_VALIDATION = 5, 2000
 """Sequences held out to choose the kept model; with more than the most, training on them is worth more."""
@@ -121,12 +125,17 @@ class SequenceEstimator(BaseEstimator):
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, validation_data: Any = None) -> Any:
         """Train on sequences X with targets y, and keep the weights that did best on the held-out share.
 
+        The same seed gives the same bits, and torch's global generators are left as they were; because dropout can
+        draw from no others, fits in threads of one process run one after the other.
+
         Args:
             X: an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames, a DataFrame indexed
                 by sequence and time, or Sequences as `tidegate.read_dataset` gives them.
             y: the targets; none where the Sequences hold them.
-            sample_weight: what each sequence counts in the loss [n].
-            validation_data: (X, y) to choose the kept weights with, in place of a share of the training data.
+            sample_weight: what each sequence counts in the loss [n], in the share that is held out as in training. The
+                loss is a weighted mean; the metrics that choose the kept weights count all sequences the same.
+            validation_data: (X, y) to choose the kept weights with, in place of a share of the training data. In its
+                loss all sequences count the same, but for a classifier's `class_weight`, which holds here too.
 
         Raises:
             DataError: X or y cannot be used.
@@ -135,7 +144,9 @@ class SequenceEstimator(BaseEstimator):
         """
         before = dict(self.__dict__)
         try:
-            self.reading_ = None
+            for name in before:
+                if name.endswith("_"):
+                    delattr(self, name)
             return self._fit(X, y, sample_weight, validation_data)
         except BaseException:
             # A model that was fitted stays as it was.
@@ -144,41 +155,44 @@ class SequenceEstimator(BaseEstimator):
             raise
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> Any:
-        validation = None
+        pair = None
         if validation_data is not None:
             pair = validation_data if isinstance(validation_data, (tuple, list)) else (validation_data,)
             if not 1 <= len(pair) <= 2:
                 raise DataError(
                     got=f"validation_data of {len(pair)} parts", wanted="(X, y)", do="pass validation_data=(X, y)"
                 )
-            validation = self._labeled(*pair)
-        data = self._labeled(X, y)
-        data = self._with_weights(data, sample_weight)
-        self._train(*self._set_up(data, validation), progress=self.verbose)
+        data = self._with_weights(self._labeled(X, y), sample_weight)
+        self._train(*self._set_up(data, pair), progress=self.verbose)
         return self
 
     def settings(self) -> Settings:
         """How to train, checked; and the network's parameters are checked on the way."""
-        layer_of(self.cell)
+        layer_of(str(self.cell))
         check_at_least("hidden_size", self.hidden_size, 1)
         check_at_least("num_layers", self.num_layers, 1)
         check_number("dropout", self.dropout, least=0, below=1)
         for name in ("bidirectional", "standardize", "verbose"):
             if not isinstance(getattr(self, name), (bool, np.bool_)):
-                raise ConfigError(got=f"{name}={getattr(self, name)!r}", wanted="True or False", do=f"correct {name}")
+                raise ConfigError(
+                    got=f"{name}={shown(getattr(self, name))}", wanted="True or False", do=f"correct {name}"
+                )
         names = Settings.__dataclass_fields__
         settings = Settings(**{name: getattr(self, name) for name in names})
-        try:
-            json.dumps(self._parameters())
-        except (TypeError, ValueError) as error:
-            raise ConfigError(
-                got=f"a parameter that cannot be saved ({error})", wanted="numbers, text or none", do="correct it"
-            ) from None
+        for name, value in self._parameters().items():
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError):
+                raise ConfigError(
+                    got=f"{name}={shown(getattr(self, name))}, which cannot be saved",
+                    wanted="numbers, text or none",
+                    do=f"correct {name}",
+                ) from None
         return settings
 
     def _labeled(self, X: Any, y: Any = None) -> Sequences:
         """X with its targets, checked."""
-        sequences = as_sequences(X)
+        sequences = _sequences(X)
         if y is None and sequences.y is not None:
             return self._with_own_targets(sequences)
         if y is None:
@@ -194,33 +208,35 @@ class SequenceEstimator(BaseEstimator):
             return data
         weights = self._checked_weights(data, sample_weight)
         counted = weights > 0
-        weights = weights / weights.max()
         return replace(data[counted], weights=weights[counted] / weights[counted].mean())
 
     @staticmethod
     def _checked_weights(data: Sequences, sample_weight: Any) -> np.ndarray:
-        """What each sequence counts [N]."""
-        sample_weight = _in_order_of(sample_weight, data)
-        try:
-            weights = np.asarray(sample_weight, dtype=np.float64)
-        except (TypeError, ValueError):
-            weights = np.empty(0)
-        if weights.ndim == 0:
-            weights = np.full(len(data), weights)
-        if weights.shape != (len(data),) or not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        """What each sequence counts [N], 1 at most."""
+        if isinstance(sample_weight, Real):
+            sample_weight = np.full(len(data), sample_weight)
+        weights = numbers(_in_order_of(sample_weight, data), "sample_weight").astype(np.float64)
+        got = ""
+        if weights.shape != (len(data),):
+            got = f"sample_weight of shape {weights.shape} for {len(data)} sequences"
+        elif (bad := ~(np.isfinite(weights) & (weights >= 0))).any():
+            got = f"{weights[bad][0]} as the sample_weight of sequence {int(bad.argmax())}"
+        elif not weights.any():
+            got = "a sample_weight of 0 for all sequences"
+        if got:
             raise DataError(
-                got=f"sample_weight of shape {weights.shape} for {len(data)} sequences",
+                got=got,
                 wanted="a finite weight of at least zero for each, and not zero for all",
                 do="correct sample_weight",
             )
-        return weights
+        return weights / weights.max()
 
-    def _set_up(self, data: Sequences, validation: Sequences | None = None) -> tuple[Sequences, Sequences | None]:
+    def _set_up(self, data: Sequences, pair: Any = None) -> tuple[Sequences, Sequences | None]:
         """Check everything that can be checked before the first step, learn what the data is, and split it.
 
         Args:
             data: with targets as `_labeled` gives them.
-            validation: what chooses the kept weights; none for a share of the data.
+            pair: X, or X and y, of what chooses the kept weights; none for a share of the data.
 
         Returns:
             What is trained on, and what chooses the weights, as the network takes them.
@@ -233,15 +249,21 @@ class SequenceEstimator(BaseEstimator):
                 wanted="0, or images of one size with a label each",
                 do="leave shift out",
             )
+        if settings.shift and settings.shift >= (side := min(data.longest, data.n_channels)):
+            raise ConfigError(
+                got=f"shift={settings.shift} for images of {data.longest}×{data.n_channels} pixels",
+                wanted=f"fewer than {side} pixels",
+                do="correct shift",
+            )
         self._learn_targets(data)
         self.n_features_in_ = data.n_channels
         if data.channels is not None:
             self.feature_names_in_ = np.array(data.channels, dtype=object)
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-        train = data
-        held = min(round(len(data) * settings.validation_share), MOST_VALIDATION)
-        if validation is None and held >= LEAST_VALIDATION:
+        train, validation = data, None
+        if pair is not None:
+            with in_part("validation_data"):
+                validation = self._labeled(*pair)
+        elif (held := min(round(len(data) * settings.validation_share), MOST_VALIDATION)) >= LEAST_VALIDATION:
             train, validation = hold_out(data, held / len(data), settings.seed)
             # Where each label has one sequence, all of them stay in training.
             validation = validation if len(validation) else None
@@ -250,11 +272,20 @@ class SequenceEstimator(BaseEstimator):
         )
         self._learn_scale(train)
         self.network_ = self.untrained()
-        ready = [
-            None if part is None else self._encoded(self.preparation_.encode(part)) for part in (train, validation)
-        ]
-        assert ready[0] is not None
-        return ready[0], ready[1]
+        ready = self._ready(train)
+        if validation is None:
+            return ready, None
+        with in_part("validation_data" if pair is not None else "the share that is held out"):
+            return ready, self._ready(validation)
+
+    def _ready(self, data: Sequences) -> Sequences:
+        """A part as the network takes it, with weights of 1 on average."""
+        encoded = self._encoded(self.preparation_.encode(data))
+        if encoded.weights is None:
+            return encoded
+        # A part that has none of the classes that count shows nothing by its loss.
+        mean = np.average(encoded.weights, weights=encoded.lengths if encoded.per_step else None) or 1
+        return replace(encoded, weights=encoded.weights / mean)
 
     def _train(
         self,
@@ -283,14 +314,14 @@ class SequenceEstimator(BaseEstimator):
 
     def untrained(self) -> SequenceNetwork:
         """A network as training begins: the first weights follow from the seed; nothing is known of the data."""
-        with torch.random.fork_rng(devices=[]):
+        with own_randomness():
             torch.manual_seed(int(self.seed))
             return self._build()
 
     def _outputs(self, X: Any) -> tuple[np.ndarray, Sequences]:
         """The network's outputs for X in its order, [N, O] or, for targets of steps, [S, O]; and X as sequences."""
         self._check_fitted()
-        sequences = as_sequences(X)
+        sequences = _sequences(X)
         source = Source(self.preparation_.encode(sequences).with_targets(None), self.preparation_.scaler, late=True)
         device = next(self.network_.parameters()).device
         per_step = self.network_.per_step
@@ -413,6 +444,21 @@ class SequenceEstimator(BaseEstimator):
     def errors(self, data: Sequences) -> np.ndarray:
         """What each sequence adds to the error [n]: 1 where the label is wrong, or its mean squared error."""
         raise NotImplementedError
+
+
+@contextmanager
+def in_part(name: str) -> Iterator[None]:
+    """Name the part of the data in which an error lies."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(got=f"{error.got}, in {name}", wanted=error.wanted, do=error.do) from None
+
+
+def _sequences(X: Any) -> Sequences:
+    if isinstance(X, Dataset):
+        raise DataError(got="a Dataset", wanted="one of its parts", do="pass its sequences, such as dataset.train")
+    return as_sequences(X)
 
 
 def _in_order_of(y: Any, sequences: Sequences) -> Any:

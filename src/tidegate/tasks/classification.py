@@ -19,7 +19,8 @@ from tidegate.data.labels import as_labels
 from tidegate.errors import ConfigError, DataError
 from tidegate.tasks.base import SequenceEstimator
 from tidegate.tasks.network import SequenceNetwork
-from tidegate.training import Learner, Part
+from tidegate.training import Learner, Part, Settings
+from tidegate.training.settings import as_number, shown
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
@@ -60,6 +61,15 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     ) -> None:
         super().__init__(cell, hidden_size, num_layers, **parameters)
         self.class_weight = class_weight
+
+    def settings(self) -> Settings:
+        if not isinstance(self.class_weight, (dict, type(None))) and str(self.class_weight) != "balanced":
+            raise ConfigError(
+                got=f"class_weight={shown(self.class_weight)}",
+                wanted="balanced, a dict, or none",
+                do="correct class_weight",
+            )
+        return super().settings()
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each sequence [n]."""
@@ -158,18 +168,14 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         if isinstance(self.class_weight, dict):
             unknown = [label for label in self.class_weight if label not in self.classes_.tolist()]
             values = [self.class_weight.get(label, 1.0) for label in self.classes_.tolist()]
-            fits = all(isinstance(v, (int, float, np.number)) and np.isfinite(v) and v >= 0 for v in values)
-            if unknown or not fits or not any(values) or max(values) > 1e6:
+            fits = all(0 <= as_number(value) <= 1e6 for value in values)
+            if unknown or not fits or not any(values):
                 known = ", ".join(map(str, self.classes_[:20]))
                 raise ConfigError(
-                    got=f"class_weight={self.class_weight!r}",
+                    got=f"class_weight={shown(self.class_weight)}",
                     wanted=f"a number from 0 to 1e6, not 0 for all, for some of {known}",
                     do="correct class_weight",
                 )
-        elif self.class_weight != "balanced":
-            raise ConfigError(
-                got=f"class_weight={self.class_weight!r}", wanted="balanced, a dict, or none", do="correct class_weight"
-            )
         return compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
 
     def _encoded(self, data: Sequences) -> Sequences:
@@ -178,9 +184,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         classes = np.searchsorted(self.classes_, data.y)
         weights = data.weights
         if self._weights is not None:
-            # A part that has none of the classes that count shows nothing by its loss.
             weights = self._weights[classes] * (1 if weights is None else weights)
-            weights = weights / (weights.mean() or 1)
         return replace(data, y=classes, weights=weights)
 
     def check_targets(self, data: Sequences) -> None:
@@ -238,14 +242,15 @@ class Classification(Learner):
             return F.cross_entropy(output, part.y, reduction="sum")
         return (F.cross_entropy(output, part.y, reduction="none") * part.weights).sum()
 
-    def metrics(self) -> MetricCollection:
-        return MetricCollection(
+    def metrics(self, device: torch.device) -> MetricCollection:
+        metrics = MetricCollection(
             {
                 "accuracy": MulticlassAccuracy(self.n_classes, average="micro"),
                 "balanced_accuracy": MulticlassAccuracy(self.n_classes, average="macro"),
             },
             compute_groups=False,
         )
+        return metrics.to(device)
 
     def update(self, metrics: MetricCollection, output: Tensor, part: Part) -> None:
         metrics.update(output.argmax(dim=1), part.y)

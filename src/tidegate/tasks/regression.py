@@ -17,6 +17,7 @@ from tidegate.preparation import Scaler
 from tidegate.tasks.base import SequenceEstimator
 from tidegate.tasks.network import SequenceNetwork
 from tidegate.training import Learner, Part
+from tidegate.training.settings import shown
 
 
 class SequenceRegressor(RegressorMixin, SequenceEstimator):
@@ -26,7 +27,8 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     Args:
         target_per: step or sequence; none to go by the shape of y, where (n, k) is a target for every step if all
-            sequences have k steps.
+            sequences have k steps, and k targets for every sequence if not. Where k is one more or less than the steps
+            of all, or the steps of the longest alone, this has to be said.
         parameters: see `SequenceEstimator`.
 
     X is an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames. y is for every step an
@@ -130,9 +132,9 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             )
 
     def _with_targets(self, sequences: Sequences, y: Any) -> Sequences:
-        if self.target_per not in (None, "step", "sequence"):
+        if self.target_per is not None and str(self.target_per) not in ("step", "sequence"):
             raise ConfigError(
-                got=f"target_per={self.target_per!r}", wanted="step, sequence or none", do="correct target_per"
+                got=f"target_per={shown(self.target_per)}", wanted="step, sequence or none", do="correct target_per"
             )
         if not isinstance(y, (list, tuple, np.ndarray)):
             if not hasattr(y, "__array__"):
@@ -187,19 +189,32 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             )
         return sequences.with_targets(y, sequences.per_step)
 
-    @staticmethod
-    def _told_by_shape(sequences: Sequences, y: Any) -> str:
+    def _told_by_shape(self, sequences: Sequences, y: Any) -> str:
         """Whether y holds a target for every step or sequence."""
         if isinstance(y, (list, tuple)):
-            shapes = [np.shape(one) for one in y]
-            of_steps = [shape[:1] == (length,) for shape, length in zip(shapes, sequences.lengths, strict=False)]
-            same = len(set(shapes)) == 1 and len(shapes[0]) < 2
-            return "sequence" if same and not all(of_steps) else "step"
-        shape = np.shape(y)
+            shapes = {np.shape(one) for one in y}
+            if len(shapes) != 1:
+                return "step"
+            shape = (len(y), *shapes.pop())
+        else:
+            shape = np.shape(y)
         if len(shape) < 2:
             return "sequence" if np.asarray(y).dtype != object or not np.ndim(np.asarray(y)[0]) else "step"
-        fits = not sequences.ragged and shape[1] == sequences.longest
-        return "step" if len(shape) == 3 or fits else "sequence"
+        if len(shape) > 2:
+            return "step"
+        k, T = shape[1], sequences.longest
+        if getattr(self, "target_per_", None) == "sequence" and k == self.n_outputs_:
+            return "sequence"
+        if k == T and not sequences.ragged:
+            return "step"
+        if 1 not in (k, T) and abs(k - T) == (0 if sequences.ragged else 1):
+            raise DataError(
+                got=f"y of shape {shape} for sequences of {'up to ' if sequences.ragged else ''}{T} steps",
+                wanted=f"a target for every step, or to know that every sequence has {k} targets",
+                do="pass a target for each of its steps"
+                f"{', in a list of arrays' if sequences.ragged else ''}, or target_per='sequence'",
+            )
+        return "sequence"
 
     def _learn_targets(self, data: Sequences) -> None:
         assert data.y is not None
@@ -246,7 +261,7 @@ class Regression(Learner):
 
     def __init__(self, network: nn.Module, scale: np.ndarray) -> None:
         super().__init__(network)
-        self.scale = torch.from_numpy(scale).float()
+        self.scale = torch.from_numpy(scale)
 
     def losses(self, output: Tensor, part: Part) -> Tensor:
         squared = (output - part.y).square().mean(dim=-1)
@@ -254,12 +269,18 @@ class Regression(Learner):
             squared = squared * (part.weights.unsqueeze(1) if squared.dim() == 2 else part.weights)
         return self._real(squared, part).sum()
 
-    def metrics(self) -> MetricCollection:
-        return MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
+    def metrics(self, device: torch.device) -> MetricCollection:
+        metrics = MetricCollection({"mse": MeanSquaredError(), "mae": MeanAbsoluteError()})
+        return metrics.set_dtype(self._precision(device)).to(device)
 
     def update(self, metrics: MetricCollection, output: Tensor, part: Part) -> None:
-        scale = self.scale.to(output.device)
+        scale = self.scale.to(self._precision(output.device)).to(output.device)
         metrics.update(self._real(output, part) * scale, self._real(part.y, part) * scale)
+
+    @staticmethod
+    def _precision(device: torch.device) -> torch.dtype:
+        """float64, in which squares of all targets are finite, but for devices that lack it."""
+        return torch.float32 if device.type == "mps" else torch.float64
 
     @staticmethod
     def _real(values: Tensor, part: Part) -> Tensor:

@@ -25,7 +25,7 @@ from tidegate.errors import ConfigError, DataError, DataWarning, RunError, Train
 from tidegate.files import write_whole
 from tidegate.preparation import Reading, Source, constant_channels, read_source, refuse_incomplete, with_test
 from tidegate.preparation.describe import describe, short
-from tidegate.tasks.base import SequenceEstimator
+from tidegate.tasks.base import SequenceEstimator, in_part
 from tidegate.tasks.load import TASKS, load
 from tidegate.training import is_first_process
 
@@ -227,11 +227,9 @@ def _check_test(estimator: SequenceEstimator, test: Sequences | None) -> None:
     """Find out before training whether the test part can be scored."""
     if test is None:
         return
-    try:
+    with in_part("the test part"):
         estimator.check_targets(estimator._labeled(test))
         estimator.preparation_.encode(test)
-    except DataError as error:
-        raise DataError(got=f"{error.got}, in the test part", wanted=error.wanted, do=error.do) from None
 
 
 def _cautions(estimator: SequenceEstimator, dataset: Dataset, validation: Sequences | None) -> list[str]:
@@ -302,7 +300,7 @@ def _scored(model: SequenceEstimator, dataset: Dataset, say: Say, all_of_it: str
 
 def _trained_reading(model: SequenceEstimator) -> Reading:
     """How tables are read for a model: as the one that it was trained on, but for how this file is written."""
-    trained = model.reading_ or Reading()
+    trained = model.reading_ or Reading(categorical=tuple(model.preparation_.categories) or None)
     return replace(trained, separator=None, decimal=None, encoding=None)
 
 

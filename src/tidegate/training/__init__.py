@@ -1,7 +1,7 @@
 """The training loop, on Lightning: one module, one data module, one `fit` for every task."""
 
 from tidegate.training.data import Part, Source, evaluation_batches
-from tidegate.training.fit import Fitted, fit, is_first_process
+from tidegate.training.fit import Fitted, fit, is_first_process, own_randomness
 from tidegate.training.module import Learner
 from tidegate.training.settings import Plan, Settings
 
@@ -15,4 +15,5 @@ __all__ = [
     "evaluation_batches",
     "fit",
     "is_first_process",
+    "own_randomness",
 ]

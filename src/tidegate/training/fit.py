@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from tidegate.training.callbacks import Checkpoints, Interrupted, KeepBest, Prog
 from tidegate.training.data import RecurrentData
 from tidegate.training.module import Learner, RecurrentModule
 from tidegate.training.settings import Plan, Settings
+
+_ONE_THREAD = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ def fit(
         RunError: the checkpoint does not belong to this network.
         KeyboardInterrupt: Ctrl-C; a checkpoint is left where there is a folder.
 
-    Under torchrun each process trains on its share of every batch (distributed data parallel).
+    Under torchrun each process trains on its share of every batch (distributed data parallel). Fits in threads of one
+    process run one after the other; see `own_randomness`.
     """
     plan = Plan.of(settings, len(train))
     if settings.schedule == "auto":
@@ -86,7 +90,7 @@ def fit(
     module = RecurrentModule(learner, plan, settings)
     done = step_of(checkpoint) if checkpoint else 0
     data.step = done
-    with _quiet(), _own_process_group(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with own_randomness(), _quiet(), _own_process_group():
         trainer = lightning.Trainer(
             max_epochs=-(-(plan.steps - done // plan.per_check * plan.per_check) // plan.per_check),
             gradient_clip_val=settings.clip,
@@ -110,6 +114,16 @@ def fit(
     module.network.load_state_dict(keep.weights)
     assert keep.best is not None
     return Fitted(keep.history, keep.best, keep.seconds, trainer.is_global_zero)
+
+
+@contextmanager
+def own_randomness() -> Iterator[None]:
+    """Keep torch's global generators for this thread, and leave them as they were.
+
+    First weights and dropout can draw from no others, so that whoever needs them in another thread waits here.
+    """
+    with _ONE_THREAD, torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
 
 
 def is_first_process() -> bool:

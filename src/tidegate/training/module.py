@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -33,8 +34,8 @@ class Learner(ABC):
         """The sum of the losses of some sequences."""
 
     @abstractmethod
-    def metrics(self) -> MetricCollection:
-        """Fresh metrics, to be updated by `update`."""
+    def metrics(self, device: torch.device) -> MetricCollection:
+        """Fresh metrics on a device, to be updated by `update`."""
 
     @abstractmethod
     def update(self, metrics: MetricCollection, output: Tensor, part: Part) -> None:
@@ -48,7 +49,6 @@ class RecurrentModule(lightning.LightningModule):
         super().__init__()
         self.network = learner.network
         self.learner, self.plan, self.settings = learner, plan, settings
-        self.metrics = learner.metrics()
         self.validation_loss = MeanMetric()
         self.last_loss = float("nan")
         self.checked: dict[str, float] = {}
@@ -67,8 +67,8 @@ class RecurrentModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         losses = [self.learner.losses(self.network(part.x, part.lengths), part) for part in batch.parts]
         loss = sum(losses[1:], losses[0]) * batch.weight
-        self.last_loss = loss.item()
-        if not torch.isfinite(loss):
+        self.last_loss = self._over_processes(loss)
+        if not math.isfinite(self.last_loss):
             rate = self.trainer.optimizers[0].param_groups[0]["lr"]
             raise TrainingError(
                 got=f"a loss of {self.last_loss} at step {self.data.step + 1} with learning rate {rate:.3g}",
@@ -77,12 +77,21 @@ class RecurrentModule(lightning.LightningModule):
             )
         return loss
 
+    def _over_processes(self, loss: Tensor) -> float:
+        """The mean over all processes, so that they agree on it, and on whether it is finite."""
+        world = self.trainer.world_size
+        if world == 1:
+            return loss.item()
+        total = loss.detach().clone()
+        torch.distributed.all_reduce(total)
+        return total.item() / world
+
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
         self.data.step += 1
 
     def on_validation_epoch_start(self) -> None:
-        self.metrics.reset()
+        self.metrics = self.learner.metrics(self.device)
         self.validation_loss.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -59,27 +61,30 @@ class Settings:
         check_at_least("shift", self.shift, 0)
         check_at_least("checks", self.checks, 1, optional=True)
         check_at_least("patience", self.patience, 1, optional=True)
-        check_at_least("seed", self.seed, 0)
-        if self.seed >= 2**32:
-            raise ConfigError(got=f"seed={self.seed}", wanted="a number below 2**32", do="choose another seed")
+        check_at_least("seed", self.seed, 0, bits=32)
         check_number("learning_rate", self.learning_rate, above=0)
         check_number("weight_decay", self.weight_decay, least=0)
         check_number("validation_share", self.validation_share, least=0, below=1)
         if self.clip is not None:
             check_number("clip", self.clip, above=0)
-        if self.schedule not in SCHEDULES:
+        if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
             raise ConfigError(
-                got=f"schedule {self.schedule!r}", wanted=f"one of {', '.join(SCHEDULES)}", do="correct the name"
+                got=f"schedule {shown(self.schedule)}", wanted=f"one of {', '.join(SCHEDULES)}", do="correct the name"
             )
 
 
-def check_at_least(name: str, value: Any, least: int, optional: bool = False) -> None:
-    """Raise ConfigError unless `value` is a whole number of at least `least`."""
+def check_at_least(name: str, value: Any, least: int, optional: bool = False, bits: int = 63) -> None:
+    """Raise ConfigError unless `value` is a whole number of at least `least` and below 2**bits."""
     if optional and value is None:
         return
     # numpy's integers count as whole numbers, truth values do not.
-    if not hasattr(value, "__index__") or isinstance(value, (bool, np.bool_)) or value < least:
-        raise ConfigError(got=f"{name}={value!r}", wanted=f"a whole number of at least {least}", do=f"correct {name}")
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ConfigError(
+            got=f"{name}={shown(value)}", wanted=f"a whole number of at least {least}", do=f"correct {name}"
+        )
+    if value >= 2**bits:
+        raise ConfigError(got=f"{name}={shown(value)}", wanted=f"a number below 2**{bits}", do=f"correct {name}")
 
 
 def check_number(
@@ -88,17 +93,29 @@ def check_number(
     """Raise ConfigError unless `value` is a finite number within the bounds."""
     bounds = {"above": above, "at least": least, "below": below}
     wanted = " and ".join(f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None)
+    number = as_number(value)
     fits = (
-        hasattr(value, "__float__")
-        and np.ndim(value) == 0
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and (above is None or value > above)
-        and (least is None or value >= least)
-        and (below is None or value < below)
+        math.isfinite(number)
+        and (above is None or number > above)
+        and (least is None or number >= least)
+        and (below is None or number < below)
     )
     if not fits:
-        raise ConfigError(got=f"{name}={value!r}", wanted=f"a number {wanted}", do=f"correct {name}")
+        raise ConfigError(got=f"{name}={shown(value)}", wanted=f"a number {wanted}", do=f"correct {name}")
+
+
+def as_number(value: Any) -> float:
+    """A number of Python or numpy as a float; NaN for anything else, a truth value too."""
+    if isinstance(value, Real) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            return float(value)
+    return math.nan
+
+
+def shown(value: Any) -> str:
+    """A value as a message has it, in one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 @dataclass(frozen=True)
