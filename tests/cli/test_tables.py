@@ -166,7 +166,7 @@ def test_other_columns_than_in_training_are_refused_by_name(finished, tmp_path, 
 
 def test_a_step_has_its_time_in_predictions_of_regression(tmp_path, capsys):
     times = [f"2020-01-01T00:00:{s:02d}+01:00" for s in range(20)]
-    table = pd.DataFrame({"when": times, "x": np.arange(20.0), "load": np.sin(np.arange(20.0))})
+    table = pd.DataFrame({"when": times, "x": np.arange(20.0) ** 2, "load": np.sin(np.arange(20.0))})
     table.to_csv(tmp_path / "load.csv", index=False)
     out = tmp_path / "out"
     command = ["fit", "regression", str(tmp_path / "load.csv"), "--time", "when", "--target", "load", *SMALL]

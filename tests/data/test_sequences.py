@@ -24,6 +24,19 @@ def test_pixels_of_8_bits_are_scaled():
     assert as_sequences(np.full((1, 2, 3), 255, np.uint8)).x.max() == 1
 
 
+def test_masked_pixels_are_scaled_and_missing():
+    pixels = np.ma.masked_array(np.full((1, 2, 1), 255, np.uint8), mask=[[[False], [True]]])
+    for X in (pixels, list(pixels)):
+        assert as_sequences(X).values.ravel().tolist() == pytest.approx([1, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("pixels", [np.full((2, 1), 255, np.uint8), torch.full((2, 1), 255, dtype=torch.uint8)])
+def test_a_list_of_pixels_and_other_numbers_is_refused(pixels):
+    assert as_sequences([pixels, pixels]).values.max() == 1
+    with pytest.raises(DataError, match=r"X\[1\] of uint8 and X\[0\] of another type.*astype"):
+        as_sequences([np.ones((2, 1)), pixels])
+
+
 def test_a_tensor_is_taken_as_an_array():
     assert as_sequences(torch.ones(2, 3, 1)).x.shape == (2, 3, 1)
 

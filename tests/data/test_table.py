@@ -19,7 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.paths import REAL_DATA, needs
-from tidegate.data import table
+from tidegate.data import unpack
+from tidegate.data.cells import MISSING
 from tidegate.data.table import ENDINGS, TableFormat, is_table, open_table
 from tidegate.errors import DataError, MissingExtraError
 
@@ -113,7 +114,7 @@ def test_quoted_cells_hold_separators_quotes_and_line_breaks(tmp_path, separator
         (["1", "2e3", ".5", " 7 "], "f", [1.0, 2000.0, 0.5, 7.0]),
         (["1", ""], "f", [1.0, None]),
         (["inf", "-Infinity", "+inf", "1e400", "1e-400"], "f", [math.inf, -math.inf, math.inf, math.inf, 0.0]),
-        (["0.5", *table.MISSING], "f", [0.5] + [None] * len(table.MISSING)),
+        (["0.5", *MISSING], "f", [0.5] + [None] * len(MISSING)),
         (["5", " NA "], "f", [5.0, None]),
         (["", " "], "f", [None, None]),
         (["True", "false", "TRUE"], "b", [True, False, True]),
@@ -148,14 +149,14 @@ def test_text_that_repeats_is_a_category_of_the_same_words(tmp_path):
 @pytest.mark.parametrize("early", ["007", "0.50", "", "NA", "True"])
 @pytest.mark.parametrize("late", ["x", "1_0"])
 def test_a_column_that_is_text_only_further_down_is_text_from_the_start(tmp_path, monkeypatch, early, late):
-    monkeypatch.setattr(table, "BLOCK", 64)
+    monkeypatch.setattr(unpack, "BLOCK", 64)
     read = column(tmp_path, [early] * 1000 + [late])
     assert values(read) == [early or None] * 1000 + [late]
 
 
 @pytest.mark.parametrize(("late", "expected"), [("0.5", 0.5), ("", None), ("NA", None), ("8", 8)])
 def test_whole_numbers_further_up_join_what_follows(tmp_path, monkeypatch, late, expected):
-    monkeypatch.setattr(table, "BLOCK", 64)
+    monkeypatch.setattr(unpack, "BLOCK", 64)
     read = column(tmp_path, ["7"] * 1000 + [late])
     assert values(read) == [7] * 1000 + [expected]
     assert read.dtype == (np.int64 if late == "8" else np.float64)
@@ -247,6 +248,15 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path):
         assert read.columns.tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("separator", [" ", ",", ";", "\t"])
+def test_the_row_names_that_r_writes_are_a_column_without_a_name(tmp_path, separator):
+    lines = ['"x" "word"', '"1" 0.5 "a b"', '"2" 1.5 NA']
+    own = opened(tmp_path, "".join(line.replace(" ", separator) + "\n" for line in lines), "own.txt")
+    assert own.columns == ["", "x", "word"]
+    assert own.read()[["", "x"]].to_numpy().tolist() == [[1, 0.5], [2, 1.5]]
+    assert "row names in a first column that the header leaves out" in own.found
+
+
 def test_short_lines_of_a_table_without_header_are_filled(tmp_path):
     own = opened(tmp_path, "1\t0,5\t0,25\n2\t1,5\n1\tNaN\tNaN\n", "own_TRAIN.tsv")
     assert [values(row) for _, row in own.read().iterrows()] == [[1, 0.5, 0.25], [2, 1.5, None], [1, None, None]]
@@ -265,11 +275,30 @@ def test_the_encoding_is_found(tmp_path, encoding, says):
 
 
 def test_bytes_that_are_not_utf8_far_down_are_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "BLOCK", 7)
+    monkeypatch.setattr(unpack, "BLOCK", 7)
     own = opened(tmp_path, "a,b\n" + "ü,1\n" * 99 + "ß,1\n", encoding=None)
     assert own.read()["a"].tolist() == ["ü"] * 99 + ["ß"]
     own = opened(tmp_path, ("a,b\n" + "u,1\n" * 99 + "ß,1\n").encode("cp1252"))
     assert own.read()["a"].tolist() == ["u"] * 99 + ["ß"]
+
+
+@pytest.mark.parametrize("block", [5, 4 << 20])
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("a,b\nü,1\n".encode() + b"\xfc,2\n", "0xfc in line 3 at offset 9"),
+        (b"a,b\r\n\xfc,2\r\n" + "ü,1\n".encode(), "0xfc in line 2 at offset 5"),
+        ("a,b\n€".encode() + b"\x80,1\n", "0x80 in line 2 at offset 7"),
+        ("a,b\nu,1\nu,ü".encode()[:-1], "0xc3 in line 3 at offset 10"),
+        (b"\xef\xbb\xbfa,b\n\xfc,1\n", "0xfc in line 2 at offset 7"),
+    ],
+    ids=["after", "before", "inside", "cut off", "marked"],
+)
+def test_a_file_in_utf8_but_for_a_byte_is_refused_with_its_place(tmp_path, monkeypatch, content, place, block):
+    monkeypatch.setattr(unpack, "BLOCK", block)
+    with pytest.raises(DataError, match=f"{place}, .*--encoding cp1252"):
+        opened(tmp_path, content)
+    assert opened(tmp_path, content, encoding="cp1252").read().shape[1] == 2
 
 
 @pytest.mark.parametrize(
@@ -300,6 +329,33 @@ def test_commas_before_three_digits_are_decimals_where_another_cell_shows_it(tmp
     assert column(tmp_path, ["1,234", "0,345"]).tolist() == [1.234, 0.345]
 
 
+def test_points_before_three_digits_beside_semicolons_are_refused_unless_the_decimal_sign_is_said(tmp_path):
+    content = "id;a;b\nx;1.234;7\ny;-12.345;8\n"
+    with pytest.raises(DataError, match=r"'1.234' in .*row 2, column 'a'.*--decimal \. .*--decimal ,"):
+        opened(tmp_path, content).read()
+    assert opened(tmp_path, content, decimal=".").read()["a"].tolist() == [1.234, -12.345]
+    assert opened(tmp_path, content, decimal=",").read()["a"].tolist() == [1234, -12345]
+
+
+@pytest.mark.parametrize("other", ["0.5", "0.125", "1234.567", "1.2345"])
+def test_points_before_three_digits_are_decimals_where_another_cell_shows_it(tmp_path, other):
+    own = opened(tmp_path, f"a;b\n1.234;{other}\n2.345;7\n")
+    assert own.read(columns=["a"])["a"].tolist() == [1.234, 2.345]
+
+
+@pytest.mark.parametrize("separator", [",", "\t", " "])
+def test_points_before_three_digits_are_decimals_beside_other_separators(tmp_path, separator):
+    own = opened(tmp_path, f"a{separator}b\n1.234{separator}1\n2.345{separator}2\n")
+    assert own.read()["a"].tolist() == [1.234, 2.345]
+
+
+def test_points_before_three_digits_beside_a_decimal_comma_part_thousands_if_it_is_given(tmp_path):
+    content = "a;b\n1.234;0,5\n1.234.567,25;7\n"
+    assert opened(tmp_path, content, decimal=",").read().to_numpy().tolist() == [[1234, 0.5], [1234567.25, 7]]
+    with pytest.raises(DataError, match=r"'0,5' .*'1.234' .*--decimal ,"):
+        opened(tmp_path, content.replace("1.234.567,25", "2.345")).read()
+
+
 def test_commas_in_text_say_nothing_of_decimals(tmp_path):
     own = opened(tmp_path, "id;note;x\n1,5;a;0.5\n1,6;2,5;1.5\n")
     assert own.read(text=["id"])["x"].tolist() == [0.5, 1.5]
@@ -308,7 +364,7 @@ def test_commas_in_text_say_nothing_of_decimals(tmp_path):
 @pytest.mark.parametrize("block", [64, 4 << 20])
 @pytest.mark.parametrize(("above", "below"), [("1,5", "2.5"), ("2.5", "1,5"), ("7", "1,5")])
 def test_a_decimal_sign_may_be_known_only_further_down(tmp_path, monkeypatch, above, below, block):
-    monkeypatch.setattr(table, "BLOCK", block)
+    monkeypatch.setattr(unpack, "BLOCK", block)
     own = opened(tmp_path, "x;k\n" + f"{above};1\n" * 1000 + f"{below};1\n")
     if above == "7":
         assert own.read()["x"].tolist() == [7] * 1000 + [1.5]
@@ -396,7 +452,55 @@ def test_json_lines_may_lack_keys(tmp_path):
     assert values(read["b"]) == [None, 0.1, None]
 
 
-def test_the_first_sheet_is_read(tmp_path):
+def test_a_key_that_an_object_has_twice_is_refused_with_its_line(tmp_path):
+    with pytest.raises(DataError, match="the key 'x' twice in .*line 2"):
+        opened(tmp_path, '{"x": 1, "y": 2}\n{"x": 1, "y": 2, "x": 3}\n', "own.jsonl")
+
+
+@pytest.mark.parametrize("gap", [0, 50_000])
+def test_truth_values_among_numbers_are_refused_with_their_row(tmp_path, gap):
+    lines = '{"x": 1.5}\n' + '{"x": null}\n' * gap + '{"x": true}\n'
+    own = opened(tmp_path, lines, "own.jsonl")
+    with pytest.raises(DataError, match=f"true in .*row {gap + 2}, column 'x', and 1.5 in row 1"):
+        own.read()
+    assert own.read(text=["x"])["x"].dropna().tolist() == [1.5, True]
+
+
+def workbook(tmp_path, **sheets):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, lines in sheets.items():
+        sheet = book.create_sheet(title)
+        for line in lines:
+            sheet.append(line)
+    book.save(tmp_path / "own.xlsx")
+    return tmp_path / "own.xlsx"
+
+
+TABLE = [["a", "b"], [1, 2], [3, 4]]
+
+
+def test_a_sheet_of_notes_or_an_empty_one_before_the_table_is_not_read(tmp_path):
+    own = open_table(workbook(tmp_path, empty=[], notes=[["made by hand"], ["in May"]], data=TABLE))
+    assert own.found == "sheet 'data' of 3"
+    assert own.read().to_numpy().tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("other", [TABLE, [["x"], [1]]])
+def test_a_workbook_with_two_tables_is_refused(tmp_path, other):
+    with pytest.raises(DataError, match="tables in 2 sheets .'one', 'two'.*save the sheet"):
+        open_table(workbook(tmp_path, one=TABLE, two=other))
+
+
+def test_an_error_in_a_cell_is_refused_with_the_cell_where_its_column_is_read(tmp_path):
+    own = open_table(workbook(tmp_path, data=[[], *TABLE, [5, "#DIV/0!"]]))
+    with pytest.raises(DataError, match="the error #DIV/0! in .*cell B5"):
+        own.read()
+    assert own.read(columns=["a"])["a"].tolist() == [1, 3, 5]
+
+
+def test_the_sheet_with_a_table_is_read(tmp_path):
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     book.active.title = "runs"
@@ -406,7 +510,7 @@ def test_the_first_sheet_is_read(tmp_path):
     book.create_sheet("notes")
     book.save(tmp_path / "own.xlsx")
     own = open_table(tmp_path / "own.xlsx")
-    assert own.found == "sheet 'runs', the first of 2"
+    assert own.found == "sheet 'runs' of 2"
     read = own.read()
     assert values(read["id"]) == ["007", "NA", None]
     assert read["n"].tolist() == [1, 2, 3] and read["n"].dtype == np.int64
@@ -458,7 +562,7 @@ def test_a_table_is_known_by_its_name(tmp_path):
 
 @pytest.mark.parametrize("name", ["own.csv", "own.jsonl", "own.csv.gz"])
 def test_progress_ends_at_the_size_of_the_file(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(table, "BLOCK", 512)
+    monkeypatch.setattr(unpack, "BLOCK", 512)
     rows = ['{"a": 1}\n' if "json" in name else f"{n},{n}\n" for n in range(2000)]
     content = ("" if "json" in name else "a,b\n") + "".join(rows)
     own = opened(tmp_path, gzip.compress(content.encode(), mtime=0) if name.endswith("gz") else content, name)
@@ -470,7 +574,7 @@ def test_progress_ends_at_the_size_of_the_file(tmp_path, monkeypatch, name):
 
 
 def test_a_line_may_be_longer_than_a_block(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "BLOCK", 16)
+    monkeypatch.setattr(unpack, "BLOCK", 16)
     word = "w" * 100_000
     assert opened(tmp_path, f'a,b\n1,"{word}"\n2,v\n').read()["b"].tolist() == [word, "v"]
 
@@ -511,7 +615,7 @@ GZ = gzip.compress(b"a,b\n" + b"1,2\n" * 50, mtime=0)
         ("own.jsonl", "[1, 2]\n", r"'\[1, 2\]' in .*line 1.*a JSON object a line"),
         ("own.jsonl", '{"a": 1}\n{"a": \n', "line 2, that is no JSON"),
         ("own.jsonl", '{"a": [1]}\n', r"nested value \[1\] .*line 1, column 'a'"),
-        ("own.jsonl", b'{"a": "\xff"}\n', "no UTF-8"),
+        ("own.jsonl", b'{"a": 1}\n{"a": "\xff"}\n', "no UTF-8, 0xff in line 2 at offset 16"),
     ],
 )  # fmt: skip
 def test_files_that_are_refused_when_opened(tmp_path, name, content, says):
@@ -527,6 +631,7 @@ def test_files_that_are_refused_when_opened(tmp_path, name, content, says):
         ("a,b\n1,2\n\n  \n", "1 cell in .*line 4"),
         ('# c\na,b\n"1\n1",2\n3,4,5\n', "3 cells in .*line 5"),
         ("a b\n1 2\n1 2 3\n", "3 cells in .*line 3"),
+        ("a,b\n1,2,3\n2,4,5\n", "3 cells in .*line 2; .*col.names=NA"),
         ('a,b\n1,2\n3,"4\n5,6\n', "line 3, that is not closed"),
         ('a,b\n1,2\n3,"4', "line 3, that is not closed"),
         ("a,b,\n" + "1,2,\n" * 60 + "1,2,3\n", "'3' in .*row 62, in a last column without a name"),
@@ -542,7 +647,7 @@ def test_tables_that_are_refused_when_read(tmp_path, content, says):
 
 
 def test_a_ragged_line_far_down_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(table, "BLOCK", 256)
+    monkeypatch.setattr(unpack, "BLOCK", 256)
     own = opened(tmp_path, "a,b\n" + "1,2\n" * 999 + "1,2,3\n" + "1,2\n" * 999)
     with pytest.raises(DataError, match="line 1001;"):
         own.read()

@@ -1,6 +1,7 @@
 """Tables as people bring them: each is understood the way its owner means it, or refused with the remedy."""
 
 import itertools
+import json
 import re
 
 import numpy as np
@@ -10,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.paths import REAL_DATA, needs
+from tidegate.data import Dataset
 from tidegate.errors import ConfigError, DataError
-from tidegate.preparation import Reading, read_dataset, read_source
+from tidegate.preparation import Preparation, Reading, read_dataset, read_source
+from tidegate.preparation.describe import describe, short
 
 
 @pytest.fixture
@@ -162,9 +165,88 @@ def test_row_numbers_are_left_out_and_said(write, change):
     assert any("is left out" in note for note in found.dataset.notes)
 
 
-def test_a_channel_that_rises_through_the_whole_file_is_told(write):
-    found = read_source(write(frame().assign(clock=np.arange(20) ** 2).to_csv(index=False)), "classification")
+@pytest.mark.parametrize("clock", [np.arange(20) ** 2, np.tile([0, 1, 2, 4, 5], 4), np.arange(20) / 4], ids=str)
+def test_a_channel_that_rises_in_every_sequence_stays_and_is_told(write, clock):
+    found = read_source(write(frame().assign(clock=clock).to_csv(index=False)), "classification")
+    assert found.dataset.train.channels == ("x", "clock")
     assert any("'clock' rises" in note for note in found.dataset.notes)
+
+
+@pytest.mark.parametrize("start", [0, 1, 7])
+def test_a_count_that_begins_again_in_each_sequence_is_left_out_and_said(write, start):
+    table = frame().assign(n=np.tile(np.arange(5), 4) + start).drop(columns="time")
+    found = read_source(write(table.to_csv(index=False)), "classification")
+    assert found.dataset.train.channels == ("x",)
+    assert any("'n' is left out: it counts the rows of each sequence" in note for note in found.dataset.notes)
+    assert found.reading.left_out == ("n",)
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_a_count_in_order_of_time_is_left_out_of_shuffled_rows(n):
+    table = frame(n=n).assign(n=np.tile(np.arange(5), n)).sample(frac=1, random_state=0)
+    assert read_dataset(table, "classification").train.channels == ("x",)
+
+
+@pytest.mark.parametrize(
+    "values", [np.tile(np.arange(5) + 0.5, 4), np.tile([0, 1, 0, 1, 2], 4), np.repeat(np.arange(4), 5)], ids=str
+)
+def test_numbers_that_count_no_rows_are_a_channel(values):
+    assert read_dataset(frame().assign(n=values), "classification").train.channels == ("x", "n")
+
+
+def test_a_count_in_a_small_table_of_one_sequence_is_left_out(write):
+    path = write(lines("n,x,y", *(f"{n},{n % 3},{n * n}" for n in range(1, 6))))
+    assert read_dataset(path, "regression").train.channels == ("x",)
+
+
+def test_a_count_that_is_named_as_a_channel_stays(write):
+    path = write(lines("n,x,y", *(f"{n},{n % 3},{n * n}" for n in range(6))))
+    assert read_dataset(path, "regression", channels="n,x").train.channels == ("n", "x")
+
+
+def test_a_count_as_the_only_channel_is_refused_with_the_option_that_keeps_it(write):
+    path = write(lines("n,y", *(f"{n},{n * n}" for n in range(6))))
+    with pytest.raises(
+        DataError,
+        match="the only column that could be a channel, 'n', counts the rows.*--channels n if it is a reading",
+    ):
+        read_dataset(path, "regression")
+    assert read_dataset(path, "regression", channels="n").train.channels == ("n",)
+
+
+@pytest.mark.parametrize(("head", "says"), [("No,y", "'No', counts the rows.*--channels No"), ("id,y", "besides id")])
+def test_a_wide_table_without_steps_is_refused(write, head, says):
+    path = write(lines(head, *(f"{n},{'uv'[n % 2]}" for n in range(6))))
+    with pytest.raises(DataError, match=says):
+        read_dataset(path, "classification", layout="wide")
+
+
+def test_a_count_in_every_file_of_a_folder_is_left_out(tmp_path):
+    for k in range(4):
+        (tmp_path / "uv"[k % 2]).mkdir(exist_ok=True)
+        rows = [f"{n},{(n * 7 + k) % 5}" for n in range(4 + k)]
+        (tmp_path / "uv"[k % 2] / f"{k}.csv").write_text(lines("n,x", *rows))
+    found = read_source(str(tmp_path), "classification")
+    assert found.dataset.train.channels == ("x",)
+    (tmp_path / "u" / "0.csv").write_text(lines("N,X", "5,1", "6,2"))
+    new = read_source(str(tmp_path / "u"), "classification", found.reading, predicting=True)
+    assert new.dataset.train.n_channels == 1
+
+
+@pytest.mark.parametrize(("steps", "layout"), [("t1,t2,t3", None), ("t1,t2,t3", "wide"), ("low,mean,high", "wide")])
+def test_a_count_beside_the_steps_of_a_wide_table_is_left_out(write, steps, layout):
+    path = write(lines(f"No,{steps},y", *(f"{n},{n % 3},{n * n},3,{'uv'[n % 2]}" for n in range(6))))
+    found = read_source(path, "classification", Reading(layout=layout))
+    assert first_channel(found.dataset)[2] == [2, 4, 3]
+    assert any("'No' is left out" in note for note in found.dataset.notes)
+
+
+def test_what_was_a_channel_in_training_stays_one_in_data_to_score(write):
+    reading = read_source(frame().assign(n=np.arange(20) % 3), "classification").reading
+    scored = read_dataset(frame().assign(n=np.tile(np.arange(5), 4)), "classification")
+    assert scored.train.channels == ("x",)
+    again = read_source(frame().assign(n=np.tile(np.arange(5), 4)), "classification", reading)
+    assert again.dataset.train.channels == ("x", "n")
 
 
 def test_empty_rows_at_the_end_are_no_rows(write):
@@ -211,6 +293,90 @@ def test_a_wide_table_takes_numbered_columns_as_steps_and_no_others(write):
     assert first_channel(new.dataset) == [[1, 2, 3]]
     with pytest.raises(DataError, match="without the column 't1'"):
         read_source(write(lines("a,b,c", "40,3,1")), "classification", found.reading, predicting=True)
+
+
+@pytest.mark.parametrize(("task", "y"), [("classification", "uvw"), ("regression", [0.5, 0.25, 0.75])])
+def test_the_rows_of_a_wide_table_keep_their_targets_in_order_of_id(write, task, y):
+    table = pd.DataFrame({"id": [10, 9, 8], "t0": [1, 2, 3], "t1": [1, 2, 3], "t2": [1, 2, 3], "y": list(y)})
+    train = read_dataset(write(table.to_csv(index=False)), task, layout="wide").train
+    assert (train.ids.tolist(), first_channel(Dataset("", train))) == (["8", "9", "10"], [[3] * 3, [2] * 3, [1] * 3])
+    assert train.y.ravel().tolist() == list(y)[::-1]
+
+
+def wide(write, head="id,t1,t2,t3,y", **said):
+    """How a wide table was read that a model was trained on, as it is saved with the model."""
+    values = {"id": "ab", "age": [40, 50], "t1": [1, 4], "t2": [2, 5], "t3": [4, 6], "t4": [9, 9], "y": "uv"}
+    table = pd.DataFrame({name: list(values[name]) for name in head.split(",")})
+    found = read_source(write(table.to_csv(index=False)), "classification", Reading(**said))
+    return Reading(**json.loads(json.dumps(found.reading.to_config())))
+
+
+@pytest.mark.parametrize(
+    ("head", "cells", "steps", "says"),
+    [
+        ("id,t1,t2,t3", "a,1,2,3", [1, 2, 3], ""),
+        ("id,t1,t2,t3,t4", "a,1,2,3,4", [1, 2, 3, 4], "4 steps, 't1' to 't4', where training had 3"),
+        ("t5,t3,T1,t2,t4", "5,3,1,2,4", [1, 2, 3, 4, 5], "5 steps, 'T1' to 't5', where training had 3"),
+        ("id,t1,t2,other", "a,1,2,9", [1, 2], "2 steps, 't1' to 't2', where training had 3"),
+        ("id,t1", "a,1", [1], "one step, 't1', where training had 3"),
+    ],
+)
+def test_a_wide_table_to_predict_for_may_have_more_steps_or_fewer(write, head, cells, steps, says):
+    new = read_source(write(lines(head, cells)), "classification", wide(write), predicting=True)
+    assert first_channel(new.dataset) == [steps]
+    assert any(note.startswith(says) for note in new.dataset.notes) if says else not new.dataset.notes
+
+
+def test_a_wide_table_to_score_may_have_more_steps(write):
+    path = write(lines("id,t1,t2,t3,t4,y", "a,1,2,3,4,u", "b,5,6,7,8,v"))
+    assert first_channel(read_source(path, "classification", wide(write)).dataset) == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+@pytest.mark.parametrize(
+    ("head", "says"),
+    [
+        ("id,t1,t3", "without the column 't2'.*of which the last alone may be missing"),
+        ("id,t2,t3", "without the column 't1'"),
+        ("id,t0,t1,t2,t3", "the column 't0', no step of training.*--channels"),
+        ("id,t1,t2,t3,t5", "further steps, 't5', that skip or repeat a number"),
+        ("id,t1,t2,t4", "without the column 't3'"),
+        ("id,t1,t2,t3,T3", "'T3' .*beside 't3', which differs in case alone"),
+    ],
+)
+def test_a_wide_table_whose_steps_are_not_those_of_training_and_further_ones_is_refused(write, head, says):
+    cells = ",".join("12345"[: head.count(",") + 1])
+    with pytest.raises(DataError, match=says):
+        read_source(write(lines(head, cells)), "classification", wide(write), predicting=True)
+
+
+def test_steps_that_were_chosen_among_others_in_training_are_all_there_are(write):
+    reading = wide(write, "id,age,t1,t2,t3,t4,y", layout="wide", channels="t1,t2,t3")
+    new = read_source(write(lines("id,t1,t2,t3,t4,t5", "a,1,2,3,4,5")), "classification", reading, predicting=True)
+    assert first_channel(new.dataset) == [[1, 2, 3]]
+
+
+def test_further_steps_are_read_where_steps_were_chosen_beside_other_columns(write):
+    reading = wide(write, "id,age,t1,t2,t3,y", layout="wide", channels="t1,t2,t3")
+    new = read_source(write(lines("id,age,t1,t2,t3,t4", "a,40,1,2,3,4")), "classification", reading, predicting=True)
+    assert first_channel(new.dataset) == [[1, 2, 3, 4]]
+
+
+def test_steps_that_are_named_for_data_to_predict_for_are_all_there_are(write):
+    reading = Reading(channels="t1,t2").or_else(wide(write))
+    new = read_source(write(lines("id,t1,t2,t3,t4", "a,1,2,3,4")), "classification", reading, predicting=True)
+    assert first_channel(new.dataset) == [[1, 2]]
+
+
+def test_steps_that_count_back_are_those_of_training(write):
+    path = write(lines("id,t-3,t-2,t-1,y", "a,1,2,4,u", "b,4,5,6,v"))
+    reading = read_source(path, "classification", Reading(layout="wide")).reading
+    with pytest.raises(DataError, match="'t-4', no step of training"):
+        read_source(write(lines("id,t-4,t-3,t-2,t-1", "a,1,2,3,4")), "classification", reading, predicting=True)
+
+
+def test_rows_without_an_id_are_told_as_they_are_read(write):
+    new = read_source(write(lines("t1,t2,t3", "1,2,3", "1,2,3")), "classification", wide(write), predicting=True)
+    assert new.dataset.notes == ("no column 'id': each row is a sequence",)
 
 
 def test_steps_missing_at_the_end_of_a_wide_row_make_it_shorter(write):
@@ -265,6 +431,13 @@ def test_labels_are_what_is_written(write, written, labels):
     assert train.y.tolist() == labels
 
 
+@pytest.mark.parametrize("labels", [["1", "1.0"], ["1e0", "1"], ["0", "true"], ["False", "0.5"]], ids=str)
+def test_labels_in_two_spellings_are_refused_with_both(write, labels):
+    path = write(lines("id,x,y", *(f"{n},{n},{label}" for n, label in enumerate(labels))))
+    with pytest.raises(DataError, match=f"the labels '{labels[0]}' and '{labels[1]}' in .*row 3, column 'y'"):
+        read_dataset(path, "classification", layout="long")
+
+
 @pytest.mark.parametrize("ids", [["007", "7"], ["1", "1.0"], ["NA", "null"], ["a", "A"]], ids=str)
 def test_ids_are_what_is_written(write, ids):
     rows = [f"{name},{t},u{k}" for k, name in enumerate(ids) for t in range(2)]
@@ -314,6 +487,36 @@ def test_columns_are_named_without_case(write):
 def test_two_columns_that_differ_in_case_alone_are_refused(write):
     with pytest.raises(DataError, match="'Y' and 'y'|one for"):
         read_dataset(write(lines("ID,Id,x,y", "1,1,2,a")), "classification")
+
+
+@pytest.mark.parametrize(("names", "what"), [("x,X", "case"), ("é,e\u0301", "the form of Unicode")])
+def test_two_channels_that_are_one_name_are_refused(write, names, what):
+    path = write(lines(f"id,{names},y", "1,1,2,a", "1,2,2,a"))
+    with pytest.raises(DataError, match=f"differs in {what} alone"):
+        read_dataset(path, "classification")
+    assert read_dataset(path, "classification", channels=names).train.n_channels == 2
+
+
+@pytest.mark.parametrize("name", ["DEVICE", "device"])
+def test_categorical_columns_of_training_are_found_without_case(write, name):
+    reading = Reading(categorical="Device")
+    trained = read_source(write(lines("id,Device,y", "a,10,u", "a,9,u", "b,10,v")), "classification", reading)
+    path = write(lines(f"id,{name}", "a,10", "a,9"))
+    new = read_source(path, "classification", trained.reading, predicting=True).dataset.train
+    fitted = Preparation.fit(trained.dataset.train, standardize=False)
+    assert fitted.encode(new).values.tolist() == [[1, 0], [0, 1]]
+
+
+def test_columns_and_labels_are_compared_in_one_form_of_unicode(write):
+    path = write(lines("id,größe,y", "a,1,é", "a,2,e\u0301", "b,1,v"))
+    train = read_dataset(path, "classification", channels="gro\u0308ße").train
+    assert train.y.tolist() == ["é", "v"]
+    assert train.channels == ("größe",)
+
+
+def test_categories_are_compared_in_one_form_of_unicode(write):
+    train = read_dataset(write(lines("id,x,y", "a,é,u", "a,e\u0301,u", "b,v,w")), "classification").train
+    assert train.categories == {"x": ("v", "é")}
 
 
 @pytest.mark.parametrize("option", ["id", "time", "target", "channels"])
@@ -439,6 +642,17 @@ def test_truth_values_are_numbers(write, cells):
     assert not train.categories
 
 
+@pytest.mark.parametrize("column", ["x", "y"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "DataFrame"])
+def test_truth_values_among_numbers_are_refused_with_the_cell(write, column, form):
+    table = pd.DataFrame({"x": [5, 7, 2], "y": [1, 2, 3]}).astype({column: object})
+    table.loc[1, column] = True
+    as_lines = table.to_json(orient="records", lines=True)
+    source = {"csv": lambda: write(table.to_csv(index=False)), "jsonl": lambda: write(as_lines, "own.jsonl")}
+    with pytest.raises(DataError, match=f"(?i)true.*column '{column}'"):
+        read_dataset(source[form]() if form in source else table, "regression")
+
+
 @pytest.mark.parametrize("cell", ["inf", "1e300"])
 def test_a_number_beyond_float32_is_refused_with_its_cell(write, cell):
     with pytest.raises(DataError, match="row 3, column 'x'"):
@@ -473,10 +687,47 @@ def test_several_targets_a_step(write):
     assert read_dataset(path, "regression", target="u,v").train.y.tolist() == [[2, 3], [5, 6]]
 
 
-@pytest.mark.parametrize("cell", ["high", "1,5", ""])
+@pytest.mark.parametrize("cell", ["high", "1,5,2", ""])
 def test_a_target_that_is_no_number_is_refused_with_its_cell(write, cell):
     with pytest.raises(DataError, match="row 3, column 'y'"):
         read_dataset(write(lines("x,y", "1,2", f'2,"{cell}"')), "regression")
+
+
+@pytest.mark.parametrize("decimal", [None, ","], ids=["found", "given"])
+def test_decimal_commas_reach_times_and_targets(write, decimal):
+    path = write(lines("time;x;y", "0,5;5;7,5", "10,0;5;8,25", "1,5;7;9"))
+    found = read_source(path, "regression", Reading(decimal=decimal))
+    assert found.dataset.train.y[:, 0].tolist() == [7.5, 9, 8.25]
+    assert [note for note in found.dataset.notes if "'time' are decimal signs" in note]
+    assert [note for note in found.dataset.notes if "'y' are decimal signs" in note]
+
+
+def test_a_decimal_comma_that_channels_show_holds_for_times_and_targets(write):
+    path = write(lines("time;x;y", "1,500;0,5;1,000", "10,250;1,5;2,000", "2,000;2,5;3,000"))
+    assert read_dataset(path, "regression").train.y[:, 0].tolist() == [1, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("rows", "decimal", "says"),
+    [
+        (["1,000;5;1", "2,000;6;2"], None, "'1,000' in .*row 2, column 'time'.*--decimal ,"),
+        (["1;5;1,000", "2;6;2,000"], None, "'1,000' in .*row 2, column 'y'.*--decimal ,"),
+        (["900;5;1", "1.000;5;2"], ",", "'1.000' in .*row 3, column 'time'.*--decimal , says"),
+        (["1;5;900", "2;6;1.000"], ",", "'1.000' in .*row 3, column 'y'.*--decimal , says"),
+        (["900;0,5;1", "1.000;1,5;2"], None, "'1.000' in .*row 3, column 'time'.*in other columns"),
+        (["0,5;5;1", "1.5;6;2"], None, "'1.5' in .*row 3, column 'time'|'0,5' in .*row 2, column 'time'"),
+        (["0,5;5;1", "1,5;6;2"], ".", "'0,5' in .*row 2, column 'time'"),
+        (["1;5;0,5", "2;6;1,5"], ".", "'0,5' in .*row 2, column 'y'"),
+    ],
+)
+def test_commas_and_points_that_could_part_thousands_are_refused_in_times_and_targets(write, rows, decimal, says):
+    with pytest.raises(DataError, match=says):
+        read_dataset(write(lines("time;x;y", *rows)), "regression", decimal=decimal)
+
+
+def test_labels_keep_their_commas(write):
+    path = write(lines("id;x;y", "a;1;0,5", "b;2;1,5"))
+    assert read_dataset(path, "classification", layout="long").train.y.tolist() == ["0,5", "1,5"]
 
 
 # The same data in every form
@@ -581,10 +832,37 @@ def test_folders_train_and_test_are_the_parts(tmp_path):
         for label in ("run", "walk"):
             (tmp_path / part / label).mkdir(parents=True)
             for k in range(n):
-                (tmp_path / part / label / f"{k}.csv").write_text("x\n1\n2\n")
+                (tmp_path / part / label / f"{k}.csv").write_text("x\n1\n4\n")
     dataset = read_dataset(str(tmp_path), "classification")
     assert (len(dataset.train), len(dataset.test)) == (6, 4)
     assert dataset.test.y.tolist() == ["run", "run", "walk", "walk"]
+
+
+def test_files_of_one_folder_may_differ_in_the_case_of_names(tmp_path):
+    (tmp_path / "a.csv").write_text(lines("Speed,größe,y", "1,2,3", "4,5,6"))
+    (tmp_path / "b.csv").write_text(lines("Y,gro\u0308ße,speed", "3,2,1", "6,5,4"))
+    train = read_dataset(str(tmp_path), "regression").train
+    assert train.channels == ("Speed", "größe")
+    assert train.values.tolist() == [[1, 2], [4, 5]] * 2
+    assert train.y.tolist() == [[3], [6]] * 2
+
+
+def test_two_columns_of_a_file_in_a_folder_that_differ_in_case_alone_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text(lines("x,z,y", "1,2,3"))
+    (tmp_path / "b.csv").write_text(lines("x,X,y", "1,2,3"))
+    with pytest.raises(DataError, match="b.csv beside 'x', which differs in case alone"):
+        read_dataset(str(tmp_path), "regression")
+
+
+def test_one_of_a_kind_is_one_in_a_description(write):
+    found = read_source(write(lines("id,x,z,y", "a,on,1,u", "a,on,3,u", "b,on,2,u")), "classification")
+    assert "x (text, 1 category), z; " in short(describe(found, "classification"))
+    assert "1 class: u (2)" in short(describe(found, "classification"))
+
+
+def test_a_folder_of_one_file_is_said_to_be_one(tmp_path):
+    (tmp_path / "a.csv").write_text(lines("x,y", "1,2", "4,5"))
+    assert read_source(str(tmp_path), "regression").dataset.notes[0] == "the file is a sequence"
 
 
 def test_files_of_one_folder_have_the_same_columns(tmp_path):

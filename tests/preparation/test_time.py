@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.errors import DataError
-from tidegate.preparation.time import Times, read_times, step_of
+from tidegate.preparation.time import Times, read_times
 
 MINUTE = 60 * 10**9
 HOUR = 60 * MINUTE
@@ -104,6 +104,7 @@ def test_shuffled_rows_keep_their_own_times(written, random):
 @settings(deadline=None)
 @given(st.lists(st.integers(-(2**63) + 1, 2**63 - 1), min_size=1))
 def test_whole_numbers_of_any_size_are_exact(numbers):
+    numbers.append(0)  # or all could look like UNIX times in several units
     assert read([str(number) for number in numbers]).values.tolist() == numbers
     assert read(pd.Series(numbers, dtype="int64")).values.tolist() == numbers
 
@@ -111,6 +112,7 @@ def test_whole_numbers_of_any_size_are_exact(numbers):
 @settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_decimal_numbers_are_the_nearest_floats(numbers):
+    numbers.append(0.0)  # or all could look like UNIX times in several units
     values = read([repr(number) for number in numbers]).values
     assert values.tolist() == numbers
     assert values.dtype in (np.int64, np.float64)
@@ -212,6 +214,62 @@ def test_numbers_that_no_one_takes_for_dates_are_numbers(cells):
     assert read(cells).values.tolist() == [float(cell) for cell in cells]
 
 
+@pytest.mark.parametrize(
+    ("cells", "one", "two", "remedy"),
+    [
+        (["2024.9", "2024.10", "2024.11"], "'2024.9' in recordings.csv, row 2", "'2024.10' in", '"%Y.%m"'),
+        (["2023.12", "2024.12", "2024.2"], "'2024.2' in recordings.csv, row 4", "'2024.12' in", '"%Y.%m"'),
+        (["1.8", "1.9", "1.10"], "'1.9' in recordings.csv, row 3", "'1.10' in", "number the steps"),
+    ],
+)
+def test_numbers_that_count_on_behind_the_point_are_refused_with_both_cells(cells, one, two, remedy):
+    message = refusal(cells)
+    for words in (one, two, remedy):
+        assert words in message
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2024.1", "2024.25"],
+        ["2024.08", "2024.1"],
+        ["2023.12", "2024.1"],
+        ["2024.10", "2024.11"],
+        ["2024.1", "2024.2"],
+        ["1.0", "1.25"],
+        ["1.05", "1.1", "1.10001"],
+        ["1.9", "2.10"],
+    ],
+)
+def test_decimal_numbers_of_unequal_length_are_numbers(cells):
+    assert read(cells).values.tolist() == [float(cell) for cell in cells]
+
+
+@pytest.mark.parametrize(
+    ("cells", "time_format", "shown"), [([2024.1], "%Y.%m", "2024.1"), ([9.15, 8.3], "%H.%M", "8.3")]
+)
+def test_a_number_that_may_have_lost_its_zero_is_refused_for_a_given_format(cells, time_format, shown):
+    for column in (pd.Series(cells), pd.Series([Decimal(str(cell)) for cell in cells])):
+        message = refusal(column, time_format)
+        assert f"got the number {shown} in recordings.csv, row {len(cells) + 1}" in message
+        assert "as text" in message
+
+
+@pytest.mark.parametrize("kind", [str, int, float])
+def test_unix_times_in_two_units_are_refused_with_both_cells(kind):
+    message = refusal(pd.Series([kind(1_706_700_000), kind(1_706_700_001), kind(1_706_700_002_000)]))
+    assert "got 1706700002000" in message
+    assert "row 4, column 'when', milliseconds since 1970 beside 1706700000" in message
+    assert "row 2, column 'when', seconds" in message
+
+
+@pytest.mark.parametrize(
+    "cells", [[1_706_700_000, 1_706_700_001], [1_706_700_000_000, 1_706_700_000_500], [0, 1_706_700_000_000, 2**31]]
+)
+def test_numbers_in_one_unit_are_numbers(cells):
+    assert read(pd.Series(cells)).values.tolist() == cells
+
+
 # Dates
 
 
@@ -238,6 +296,9 @@ def test_numbers_that_no_one_takes_for_dates_are_numbers(cells):
         (["1/2/2020", "1/31/2020"], "%m/%d/%Y", ["2020-01-02", "2020-01-31"]),
         (["1/31/2020 12:30 AM", "1/31/2020 8:00 pm"], "%m/%d/%Y %I:%M %p", ["2020-01-31T00:30", "2020-01-31T20:00"]),
         (["1/31/2020, 8:00:00\u202fPM"], "%m/%d/%Y, %I:%M:%S %p", ["2020-01-31T20:00"]),
+        (["2024-W09", "2024-w10"], "%G-W%V", ["2024-02-26", "2024-03-04"]),
+        (["2020W537", "2021W011"], "%GW%V%u", ["2021-01-03", "2021-01-04"]),
+        (["2024-W09-3T08:00"], "%G-W%V-%uT%H:%M", ["2024-02-28T08:00"]),
         (["31/01/2020T08:00:00.25"], "%d/%m/%YT%H:%M:%S.%f", ["2020-01-31T08:00:00.25"]),
         (
             ["31.1.2020 8:00:00", "31.1.2020 8:00:00.5"],
@@ -326,6 +387,56 @@ def test_the_first_cell_that_differs_in_having_a_utc_offset_is_named(cells, row)
     message = refusal(cells)
     assert f"in recordings.csv, row {row}, column 'when', with" in message
     assert "a UTC offset in every cell or in none" in message
+
+
+@pytest.mark.parametrize(
+    ("cells", "time_format"),
+    [
+        (["Fri, 31 Jan 2020", "Fri, 1 Feb 2020"], None),
+        (["Friday 2020-01-31", "friday 2020-02-01"], "%A %Y-%m-%d"),
+        (["2020-01-31 5", "2020-02-01 5"], "%Y-%m-%d %u"),
+        (["2020-01-31 5", "2020-02-01 5"], "%Y-%m-%d %w"),
+    ],
+)
+def test_a_weekday_that_is_not_that_of_the_date_is_named(cells, time_format):
+    message = refusal(cells, time_format)
+    assert f"got '{cells[1]}' in recordings.csv, row 3, column 'when', a date that is a Saturday" in message
+
+
+def test_the_weekday_of_a_date_without_a_year_is_left_unchecked():
+    assert np.diff(read(["Tue 3 Mar", "Wed 4 Mar"], "%a %d %b").values).tolist() == [DAY]
+
+
+@pytest.mark.parametrize(
+    ("cells", "time_format", "lacks", "note"),
+    [
+        (["28 Feb", "29 Feb"], "%d %b", "year", "dates without their year (%d %b): all are taken as of one year"),
+        (["12-30", "12-31"], "%m-%d", "year", "dates without their year"),
+        (["30.", "31."], "%d.", "month and year", "dates without their month and year (%d.)"),
+        (["2024-W09", "2024-W10"], None, "", "weeks (%G-W%V): each is taken as its Monday"),
+        (["2024-02-26"], None, "", ""),
+        (["12:30"], None, "", ""),
+    ],
+)
+def test_what_a_format_leaves_open_is_told(cells, time_format, lacks, note):
+    times = read(cells, time_format)
+    assert times.lacks == lacks
+    assert note in times.note
+    assert bool(times.note) == bool(note)
+
+
+@pytest.mark.parametrize(
+    ("column", "zoned"),
+    [
+        (pd.Series(pd.to_datetime(["2020-01-31T01:00+01:00"])), True),
+        ([datetime.datetime(2020, 1, 31, tzinfo=datetime.timezone.utc)], True),
+        (["2020-01-31 08:00Z"], True),
+        (["2020-01-31 08:00"], False),
+        (pd.Series(pd.to_datetime(["2020-01-31"])), False),
+    ],
+)
+def test_dates_with_a_utc_offset_are_told_from_local_ones(column, zoned):
+    assert read(column).zoned == zoned
 
 
 def test_one_instant_is_equal_in_every_notation():
@@ -483,6 +594,12 @@ def test_the_odd_object_is_named(cells, words):
         (["2020-01-31", "2020-02-01 08:00"], "ISO8601", ["2020-01-31", "2020-02-01T08:00"]),
         (["20200131"], "ISO8601", ["2020-01-31"]),
         (["2020-W05-1"], "%G-W%V-%u", ["2020-01-27"]),
+        (["2020-W05-0", "2020-W05-1"], "%Y-W%W-%w", ["2020-02-09", "2020-02-03"]),
+        (["202053"], "%G%V", ["2020-12-28"]),
+        (["2020.9", "2020.10"], "%Y.%m", ["2020-09", "2020-10"]),
+        (pd.Series([2020.09, 2020.11]), "%Y.%m", ["2020-09", "2020-11"]),
+        ([2020.9, 2020.11], "%Y.%m", ["2020-09", "2020-11"]),
+        ([Decimal("12.2019"), Decimal("11.2021")], "%m.%Y", ["2019-12", "2021-11"]),
         (["2020 031"], "%Y %j", ["2020-01-31"]),
         (["31/Jan/2020:10:00:00 +0100"], "%d/%b/%Y:%H:%M:%S %z", ["2020-01-31T09:00"]),
         (["68", "69"], "%y", ["2068", "1969"]),
@@ -494,6 +611,21 @@ def test_a_given_format_reads_the_column(cells, time_format, expected):
     times = read(cells, time_format)
     assert times.kind == "date"
     assert times.values.tolist() == ns(*expected)
+
+
+def test_minutes_and_seconds_are_durations_where_they_have_a_fraction_or_a_format_says_so():
+    expected = [12 * MINUTE + 30 * 10**9 + 5 * 10**8, 75 * MINUTE + 10**9]
+    found = read(["12:30.5", "75:01.0"])
+    assert (found.kind, found.format, found.values.tolist()) == ("duration", "%M:%S.%f", expected)
+    assert found.note == "the column 'when' is minutes and seconds (%M:%S.%f)"
+    assert read(["12:30,5", "75:01,0"]).format == "%M:%S,%f"
+    given = read(["12:30.5", "75:01"], found.format)
+    assert (given.kind, given.format, given.values.tolist()) == ("duration", "%M:%S.%f", expected)
+    assert read(["12:30"], "%M:%S").values.tolist() == [12 * MINUTE + 30 * 10**9]
+
+
+def test_minutes_and_seconds_beside_hours_are_refused():
+    assert "got '1:00:00.5' in recordings.csv, row 4" in refusal(["58:30.5", "59:59.5", "1:00:00.5"])
 
 
 def test_a_given_format_of_the_clock_makes_times_of_day():
@@ -511,6 +643,9 @@ def test_a_given_format_of_the_clock_makes_times_of_day():
         (["23:59", "24:00"], "%H:%M"),
         (["2020-01-31", "31.01.2020"], "ISO8601"),
         (["2020-W05-1", "2020-W99-1"], "%G-W%V-%u"),
+        (["2020-W05", "2021-W53"], "%G-W%V"),
+        (["2020-W05", "2021-W00"], "%G-W%V"),
+        (["59:30", "59:60"], "%M:%S"),
         (["2020-01-31 +0100", "2020-01-31"], "%Y-%m-%d %z"),
     ],
 )
@@ -522,49 +657,10 @@ def test_the_first_cell_that_does_not_fit_a_given_format_is_named(cells, time_fo
 
 @pytest.mark.parametrize(
     "time_format",
-    ["%Q", "%", "", "day", "%b %B %Y", "%Y-%m-%d %j", "%S.%f %f", "%-d.%-m.%Y", "%I:%M", "%H:%M %p", "%G-W%V"],
+    [
+        *("%Q", "%", "", "day", "%S", "%b %B %Y", "%Y-%m-%d %j", "%S.%f %f", "%-d.%-m.%Y", "%I:%M", "%H:%M %p"),
+        *("%A", "%a %H:%M", "%w", "%u %H:%M", "%Y-%U", "%W", "W%V", "%G", "%G-W%V-%m"),
+    ],
 )
 def test_an_invalid_format_is_refused_with_the_option_that_gave_it(time_format):
     assert f"got --time-format '{time_format}'" in refusal(["1"], time_format)
-
-
-# One sequence
-
-
-def dates(start: str, periods: int, freq: str) -> np.ndarray:
-    return pd.date_range(start, periods=periods, freq=freq).as_unit("ns").asi8
-
-
-@pytest.mark.parametrize(
-    ("values", "kind", "words", "regular"),
-    [
-        (np.arange(5) * HOUR, "time of day", "1 h", True),
-        (np.array([0, 15, 30, 60]) * MINUTE, "date", "15 min", False),
-        (np.array([0, 90]) * MINUTE, "duration", "90 min", True),
-        (np.arange(3) * 5 * 10**6, "duration", "5 ms", True),
-        (np.array([0, 1_234_567_891]), "duration", "1.235 s", True),
-        (dates("2020-01-01", 9, "D"), "date", "1 day", True),
-        (dates("2020-01-01", 30, "B"), "date", "1 day", False),
-        (dates("2020-01-01", 9, "7D"), "date", "7 days", True),
-        (dates("2020-01-01", 9, "MS"), "date", "1 month", True),
-        (dates("2020-01-01", 9, "MS")[::-1], "date", "1 month", True),
-        (dates("2020-01-01", 9, "MS")[[0, 1, 2, 5]], "date", "1 month", False),
-        (dates("2020-01-31", 9, "ME"), "date", "1 month", True),
-        (dates("2020-01-15", 2, "31D"), "date", "1 month", True),
-        (dates("2020-01-01", 9, "QS"), "date", "3 months", True),
-        (dates("2020-01-01", 9, "YS"), "date", "1 year", True),
-        (np.array([1, 2, 3]), "number", "1", True),
-        (np.array([1, 2, 3, 7]), "number", "1", False),
-        (np.array([-(2**63), 2**63 - 1]), "number", "18446744073709551615", True),
-        (np.arange(9) * 0.02, "number", "0.02", True),
-        (1.6e9 + np.arange(99) * 0.02, "number", "0.02", True),
-        (np.array([0.0, 0.5, 1.0, 3.0]), "number", "0.5", False),
-        (np.array([7]), "number", "no step", True),
-    ],
-)
-def test_the_usual_step_is_told_in_words(values, kind, words, regular):
-    assert step_of(values, kind) == (words, regular)
-
-
-def test_the_step_of_microseconds_is_told_in_their_unit():
-    assert step_of(np.array([0, 3_600_000_000]), "date", "us") == ("1 h", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,9 @@ def _named(sequences: Sequences, arrays: dict[str, np.ndarray], suffix: str, pat
             raise DataError(
                 got=f"{name} of shape {given.shape} in {path}", wanted=f"({wanted},)", do="check how the file was saved"
             )
+        if given is not None and len(set(given.tolist())) < len(given):
+            twice = next(one for one, count in Counter(given.tolist()).items() if count > 1)
+            raise DataError(got=f"{twice!r} twice in {name} of {path}", wanted="each name once", do="rename one")
     return replace(sequences, channels=None if channels is None else tuple(map(str, channels)), ids=ids)
 
 
@@ -78,9 +82,14 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             loaded: Any = np.load(file, allow_pickle=False)
             return {"X": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = "it holds Python objects" if "pickle" in str(error) else str(error)
+        if "Object arrays" in str(error):
+            raise DataError(
+                got=f"{path} with an array of Python objects",
+                wanted="arrays of numbers or text",
+                do="save text with astype(str), and sequences of unequal length padded, beside their lengths",
+            ) from None
         raise DataError(
-            got=f"{path} that cannot be read as a NumPy file ({reason})",
+            got=f"{path} that cannot be read as a NumPy file ({error})",
             wanted="arrays of numbers",
             do="save it again with numpy.savez or numpy.save",
         ) from None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from tidegate.data import adding, curve, digits, idx, images, mnist, npz, recall, table, ts
-from tidegate.data.sequences import Dataset, Sequences
+from tidegate.data.folder import TableFolder, files_in, files_of_kind, parts_of
+from tidegate.data.sequences import Dataset
 from tidegate.errors import DataError
 
 BUILT_IN: dict[str, Callable[[], Dataset]] = {
@@ -21,28 +20,6 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {
     "adding": adding.adding,
 }
 """The datasets that have a name."""
-
-
-PARTS = ("train", "test")
-"""Folders in a folder that are its training part and its test part, where it has both and no other."""
-
-
-@dataclass(frozen=True)
-class TableFolder:
-    """A folder whose tables are a sequence each; the folders between are their labels."""
-
-    path: Path
-    files: tuple[Path, ...]
-
-    def label_of(self, file: Path) -> str | None:
-        """The folder that a file lies in, but for the whole one and its parts train and test."""
-        inside = file.relative_to(self.path).parts[:-1]
-        return inside[-1] if len(inside) > 1 or (inside and inside[0].lower() not in PARTS) else None
-
-    def name_of(self, file: Path) -> str:
-        """A file's name in the folder, without its ending."""
-        inside = file.relative_to(self.path)
-        return str(inside.with_name(inside.name.split(".")[0]))
 
 
 def open_source(source: str, table_format: table.TableFormat | None = None) -> Dataset | table.Table | TableFolder:
@@ -72,44 +49,23 @@ def open_source(source: str, table_format: table.TableFormat | None = None) -> D
 
 
 def _open_folder(path: Path) -> Dataset | TableFolder:
-    found = [file for file in path.iterdir() if not file.name.startswith(".")]
-    if any(file.suffix.lower() in images.ENDINGS for file in found):
-        return images.read_image(path)
-    if any(idx.NAME.match(file.name) for file in found):
+    if any(idx.NAME.match(file.name) for file in path.iterdir()):
         return idx.read_idx_folder(path)
-    files = [
-        file
-        for file in sorted(path.rglob("*"))
-        if file.is_file() and table.is_table(file) and not any(part.startswith(".") for part in file.parts)
-    ]
-    if files:
-        return TableFolder(path, tuple(files))
-    if any(file.suffix.lower() in images.ENDINGS for file in path.rglob("*")):
-        found_images = images.read_image_folders(path)
-        train, test = parts_of(found_images.train)
-        return replace(found_images, train=train, test=test)
+    files = files_in(path)
+    if any(images.is_image(file) and file.parent == path for file in files):
+        files_of_kind(path, files, images.is_image, "images")
+        return images.read_image(path)
+    if any(table.is_table(file) for file in files):
+        return TableFolder(path, tuple(files_of_kind(path, files, table.is_table, "tables")))
+    if any(images.is_image(file) for file in files):
+        found = images.read_image_folders(path, files_of_kind(path, files, images.is_image, "images"))
+        train, test = parts_of(found.train)
+        return replace(found, train=train, test=test)
     raise DataError(
         got=f"the folder {path} without tables, images or IDX files",
         wanted="a table a sequence (CSV and the like), in folders named by label; images; or IDX files as MNIST's",
         do="check the path",
     )
-
-
-def parts_of(sequences: Sequences) -> tuple[Sequences, Sequences | None]:
-    """The training part and the test part of sequences named by their paths; no test part where there are no such."""
-    assert sequences.ids is not None
-    tops = [Path(str(name)).parts[0].lower() for name in sequences.ids]
-    if set(tops) != set(PARTS):
-        named = sorted({"train", "training", "test", "testing", "val", "valid", "validation"} & set(tops))
-        if len(named) > 1:
-            raise DataError(
-                got=f"the folders {', '.join(sorted(set(tops)))}",
-                wanted="train and test, and no other beside them",
-                do="rename or move the others; a part of train chooses the best checkpoint by itself",
-            )
-        return sequences, None
-    of_test = np.array([top == "test" for top in tops])
-    return sequences[~of_test], sequences[of_test]
 
 
 def _open_file(path: Path, table_format: table.TableFormat) -> Dataset | table.Table:
@@ -120,7 +76,7 @@ def _open_file(path: Path, table_format: table.TableFormat) -> Dataset | table.T
         return npz.read_npy(path)
     if ending == ".ts":
         return ts.read_ts(path)
-    if ending in images.ENDINGS:
+    if images.is_image(path):
         return images.read_image(path)
     if idx.NAME.match(path.name):
         raise DataError(

@@ -43,6 +43,8 @@ class Sequences:
     """[N] what each sequence counts in training, 1 on average."""
     source: str = "X"
     """What it is called in messages."""
+    reading: Any = None
+    """The `tidegate.preparation.Reading` by which a table was understood; none where it was no table."""
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -165,7 +167,8 @@ def as_sequences(X: Any, lengths: Any = None, what: str = "X") -> Sequences:
         X: an array (n, time, channels); a list of arrays (time_i, channels) of unequal length; a list of DataFrames,
             whose columns are matched by name; a DataFrame whose index has two levels, sequence and time, for sequences
             in order of appearance with their steps in order of time; or Sequences.
-            An array of uint8 holds the pixels of images and is scaled to 0..1. NaN, and what is masked, is missing.
+            Arrays of uint8 hold the pixels of images and are scaled to 0..1; in a list, all are or none. NaN, and
+            what is masked, is missing.
             Columns of text in DataFrames are categories.
         lengths: the real steps of each sequence [N], where X is a padded array.
         what: the name of X in a message.
@@ -278,7 +281,9 @@ def numbers(values: Any, what: str, pixels: bool = False) -> np.ndarray:
     if isinstance(values, np.ma.MaskedArray):
         if values.dtype.kind not in "biuf":
             return numbers(values.data, what)
-        return numbers(np.ma.filled(values.astype(np.float64), np.nan), what)
+        plain = numbers(values.data, what, pixels).copy()
+        plain[np.ma.getmaskarray(values)] = np.nan
+        return plain
     try:
         array = np.asarray(values)
     except ValueError:
@@ -381,6 +386,13 @@ def _from_array(X: np.ndarray, lengths: Any, what: str) -> Sequences:
 def _from_list(X: Sequence[Any] | np.ndarray, what: str) -> Sequences:
     if len(X) == 0:
         raise DataError(got=f"{what} without sequences", wanted="at least one", do="check the data")
+    of_pixels = ["uint8" in str(getattr(x, "dtype", "")) for x in X]
+    if any(of_pixels) and not all(of_pixels):
+        raise DataError(
+            got=f"{what}[{of_pixels.index(True)}] of uint8 and {what}[{of_pixels.index(False)}] of another type",
+            wanted="pixels of uint8, which are scaled to 0..1, in all arrays or in none",
+            do="convert all with astype(float), divided by 255 where they are pixels",
+        )
     arrays = [numbers(x, f"{what}[{n}]", pixels=True) for n, x in enumerate(X)]
     width = arrays[0].shape[-1] if arrays[0].ndim == 2 else 0
     for n, array in enumerate(arrays):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,6 +39,20 @@ class Roles:
     chosen: bool
     """Whether the channels were chosen by name; others are left out then."""
 
+    @property
+    def named(self) -> list[str]:
+        """The columns that are no channels."""
+        return [name for name in (self.id, self.time, *self.target) if name is not None]
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: without case, in one Unicode form.
+
+    >>> folded("Größe") == folded("GRO\u0308SSE")
+    True
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
 
 def roles_of(columns: Sequence[str], reading: Reading, source: str, *, strict: bool = True) -> Roles:
     """The role of each column.
@@ -64,7 +79,10 @@ def roles_of(columns: Sequence[str], reading: Reading, source: str, *, strict: b
             do="correct the options",
         )
     channels: tuple[str, ...]
-    if reading.channels is not None:
+    steps = _trained_steps([name for name in columns if name not in named], reading, source)
+    if steps is not None:
+        channels = steps
+    elif reading.channels is not None:
         chosen = [_find(name, columns, source, "channels", True) for name in reading.channels]
         channels = tuple(name for name in chosen if name is not None)
         if repeated := [name for name in channels if channels.count(name) > 1]:
@@ -79,22 +97,90 @@ def roles_of(columns: Sequence[str], reading: Reading, source: str, *, strict: b
             )
     else:
         channels = tuple(name for name in columns if name not in named)
-        twins = {name.casefold() for name in named}
-        if strict and (twin := next((name for name in channels if name.casefold() in twins and name), None)):
+        if strict:
+            refuse_twins(columns, source)
+    found = tuple(name for name in found_targets if name is not None)
+    return Roles(found_id, found_time, found, channels, reading.channels is not None or steps is not None)
+
+
+def refuse_twins(columns: Sequence[str], source: str) -> None:
+    """Raise DataError where two columns differ in case, or in the form of Unicode, alone."""
+    first: dict[str, str] = {}
+    for name in columns:
+        other = first.setdefault(folded(name), name)
+        if other != name:
+            what = "case" if other.casefold() == name.casefold() else "the form of Unicode"
             raise DataError(
-                got=f"the column {twin!r} of {source} beside another that differs in case alone",
+                got=f"the column {name!r} of {source} beside {other!r}, which differs in {what} alone",
                 wanted="to know which is which",
                 do="name the channels with --channels, or rename one",
             )
-    found = tuple(name for name in found_targets if name is not None)
-    return Roles(found_id, found_time, found, channels, reading.channels is not None)
+
+
+def _trained_steps(columns: Sequence[str], reading: Reading, source: str) -> tuple[str, ...] | None:
+    """The steps of a wide table, in order, where `reading` knows those of training; a sequence may have any length."""
+    if reading.steps is None or reading.layout != "wide":
+        return None
+    trained = list(reading.steps)
+    steps, known = trained, set(map(folded, trained))
+    there = {folded(name): name for name in columns}
+    # Where some of them were left out in training, those that were chosen are all there are.
+    chosen = bool(beside_steps(reading.left_out or (), trained))
+    new = [name for name in beside_steps(columns, trained) if folded(name) not in known and not chosen]
+    refuse_twins([name for name in columns if folded(name) in known or name in new], source)
+    what = f"the steps of training, {trained[0]!r} to {trained[-1]!r}"
+    by_hand = "name the steps in their order with --channels"
+    if numbered(trained, gaps=True, least=1) == trained:
+        last = _number_of(trained[-1])
+        further = sorted((name for name in new if _number_of(name) > last), key=_number_of)
+        new = [name for name in new if _number_of(name) <= last]
+        steps = [*trained, *further]
+        if numbered(steps, gaps=numbered(trained, least=1) is None, least=1) is None:
+            raise DataError(
+                got=f"{source} with further steps, {', '.join(map(repr, further[:8]))}, that skip or repeat a number",
+                wanted="a column for each step",
+                do=f"correct the names, or {by_hand}",
+            )
+        while len(steps) > 1 and folded(steps[-1]) not in there:
+            steps.pop()
+    if new:
+        raise DataError(
+            got=f"{source} with the column {new[0]!r}, no step of training and none after the last",
+            wanted=f"{what}, or further ones after them",
+            do=f"leave it out, or {by_hand}",
+        )
+    if absent := [name for name in steps if folded(name) not in there]:
+        raise DataError(
+            got=f"{source} without the column {absent[0]!r}",
+            wanted=f"{what}, of which the last alone may be missing",
+            do=f"add it, or {by_hand}",
+        )
+    return tuple(there[folded(name)] for name in steps)
+
+
+def run_of(name: str) -> str | None:
+    """What numbered names that belong together begin with."""
+    found = NUMBERED.fullmatch(name)
+    return folded(found[1]) if found else None
+
+
+def _number_of(name: str) -> int:
+    found = NUMBERED.fullmatch(name)
+    return int(found[2]) if found else 0
+
+
+def beside_steps(columns: Sequence[str], steps: Sequence[str]) -> list[str]:
+    """Columns that are numbered as the steps are, and are none of them."""
+    runs = {run_of(name) for name in steps} - {None}
+    known = set(steps)
+    return [name for name in columns if name not in known and run_of(name) in runs]
 
 
 def _find(name: str, columns: Sequence[str], source: str, option: str, needed: bool) -> str | None:
     """The column of a name, without case where none is spelled the same."""
     if name in columns:
         return name
-    alike = [column for column in columns if column.casefold() == name.casefold()]
+    alike = [column for column in columns if folded(column) == folded(name)]
     if len(alike) > 1:
         raise DataError(
             got=f"the columns {' and '.join(map(repr, alike))} in {source}",
@@ -119,7 +205,7 @@ def likely_options(roles: Roles, columns: Sequence[str], asks_target: bool) -> d
     wanted = [("id", LIKE_ID, roles.id is None), ("time", LIKE_TIME, roles.time is None)]
     for option, like, free in [*wanted, ("target", LIKE_TARGET, asks_target and not roles.target)]:
         for name in columns:
-            plain = name.casefold()
+            plain = folded(name)
             is_like = plain in like or (option == "id" and re.fullmatch(r".*[_ ]id", plain) is not None)
             is_like = is_like or (option == "time" and TIME_AND_UNIT.fullmatch(plain) is not None)
             if free and is_like and name not in (roles.id, roles.time, *roles.target):
@@ -147,16 +233,16 @@ def refuse_unclaimed(roles: Roles, source: str, asks_target: bool) -> None:
     )
 
 
-def numbered(names: Sequence[str], gaps: bool = False) -> list[str] | None:
+def numbered(names: Sequence[str], gaps: bool = False, least: int = 3) -> list[str] | None:
     """Names that differ in a running number alone, such as t0, t1, t2, in the order of that number; else none.
 
-    With `gaps`, numbers may be left out.
+    With `gaps`, numbers may be left out. Of fewer than `least` names nothing is said.
 
     >>> numbered(["t10", "t9", "t11"]), numbered(["x", "y1", "y2"])
     (['t9', 't10', 't11'], None)
     """
     matches = [NUMBERED.fullmatch(name) for name in names]
-    if len(names) < 3 or not all(matches) or len({found[1] for found in matches if found}) > 1:
+    if len(names) < least or not all(matches) or len(set(map(run_of, names))) > 1:
         return None
     if re.search(r"-$|lag|prev|back", names[0][: names[0].rfind(matches[0][2])] if matches[0] else "", re.IGNORECASE):
         # t-1 is later than t-2, and lag1 than lag2.

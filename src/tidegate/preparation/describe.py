@@ -125,7 +125,9 @@ def short(found: dict[str, Any]) -> str:
 
 def _short_channels(channels: list[dict[str, Any]]) -> str:
     named = [
-        channel["name"] + (f" (text, {len(channel['categories'])} categories)" if channel["kind"] == "text" else "")
+        f"{channel['name']} (text, {_counted(len(channel['categories']), 'category', 'categories')})"
+        if channel["kind"] == "text"
+        else channel["name"]
         for channel in channels[:SHOWN]
     ]
     if all(channel["name"] == str(k) for k, channel in enumerate(channels)):
@@ -142,4 +144,8 @@ def _short_target(target: dict[str, Any]) -> str:
         return f"{name}{target['kind']}, {target['lowest']:.4g} to {target['highest']:.4g}"
     classes = [f"{label} ({count:,})" for label, count in list(target["classes"].items())[:SHOWN]]
     more = ", …" if len(target["classes"]) > SHOWN else ""
-    return f"{name}{len(target['classes'])} classes: {', '.join(classes)}{more}"
+    return f"{name}{_counted(len(target['classes']), 'class', 'classes')}: {', '.join(classes)}{more}"
+
+
+def _counted(n: int, one: str, several: str) -> str:
+    return f"{n} {one if n == 1 else several}"

@@ -13,6 +13,7 @@ from tidegate.data import BUILT_IN, Dataset, Sequences, TableFolder, open_source
 from tidegate.data.labels import as_labels, labels_from_text
 from tidegate.data.table import Table, open_table
 from tidegate.errors import ConfigError, DataError
+from tidegate.preparation.columns import folded, refuse_twins
 from tidegate.preparation.reading import OPTIONS, Reading
 from tidegate.preparation.split import with_test
 from tidegate.preparation.table import Frame, NamedColumns, TableRead, TimeColumn, read_table, without_trailing_holes
@@ -98,7 +99,12 @@ def read_source(
 
 
 def _of_table(read: TableRead, name: str, test: Sequences | None = None, *notes: str) -> Source:
-    dataset = Dataset(name, read.sequences, test, notes=(*(note for note in notes if note), *read.notes))
+    dataset = Dataset(
+        name,
+        replace(read.sequences, reading=read.reading),
+        test,
+        notes=(*(note for note in notes if note), *read.notes),
+    )
     return Source(dataset, read.reading, read.times)
 
 
@@ -142,12 +148,13 @@ def _read_ucr(table: Table, reading: Reading, task: str | None, predicting: bool
             "whose first column is the label",
             do="add a line with the names, such as id,time,x,y",
         )
-    train = _ucr_part(table)
+    reading = replace(reading, layout="wide")
+    train = replace(_ucr_part(table), reading=reading)
     beside = _beside(path)
     test = _ucr_part(open_table(beside, reading.format)) if beside is not None and not predicting else None
     note = f"{path.name} has no header: read as the UCR archive's, the label first, then the steps of one channel"
     dataset = Dataset(_stem(path), train, test, notes=(note,))
-    return Source(dataset if predicting else _with_targets(dataset, str(path), task), replace(reading, layout="wide"))
+    return Source(dataset if predicting else _with_targets(dataset, str(path), task), reading)
 
 
 def _ucr_part(table: Table) -> Sequences:
@@ -182,7 +189,7 @@ def _read_folder(
     """A folder of tables: a sequence a file, labeled by its folder; or one long table in parts, where --id says so."""
     import pandas as pd
 
-    frames, ids, labels = [], [], []
+    frames, ids = [], []
     columns: list[str] | None = None
     written = True
     for n, file in enumerate(folder.files):
@@ -191,8 +198,11 @@ def _read_folder(
             raise DataError(got=f"{file} without a header", wanted="names of columns in its first line", do="add them")
         if columns is None:
             columns = table.columns
-        elif set(columns) != set(table.columns):
-            odd = sorted(set(columns) ^ set(table.columns))[0]
+        if reading.channels is None:
+            refuse_twins(table.columns, str(file))
+        spelled = _spelled_as(columns, table.columns)
+        if set(columns) != set(spelled.values()):
+            odd = sorted(set(columns) ^ set(spelled.values()))[0]
             raise DataError(
                 got=f"{file} with other columns than {folder.files[0]}: {odd!r} is in one alone",
                 wanted="the same columns in every file",
@@ -201,11 +211,10 @@ def _read_folder(
                 else "correct it",
             )
         written = written and table.written
-        frames.append(table.read(text=_kept_as_text(table, reading)))
+        frames.append(table.read(text=_kept_as_text(table, reading)).rename(columns=spelled))
         if len(frames[-1]) == 0:
             raise DataError(got=f"{file} with 0 rows", wanted="at least one", do="remove the file")
         ids.append(folder.name_of(file))
-        labels.append(folder.label_of(file))
         if tell is not None:
             tell(n + 1, len(folder.files))
     together = pd.concat(frames, ignore_index=True)
@@ -214,7 +223,7 @@ def _read_folder(
     if len(set(ids)) < len(ids):
         twice = next(name for name in ids if ids.count(name) > 1)
         raise DataError(got=f"two files named {twice} in {folder.path}", wanted="a name for each", do="rename one")
-    named_id = [name for name in columns or () if name.casefold() == (reading.id or "id").casefold()]
+    named_id = [name for name in columns or () if folded(name) == folded(reading.id or "id")]
     # A model that was trained on one table is given a folder with a file for each sequence.
     by_file = reading.id is None or (predicting and not named_id)
     if by_file and named_id and reading.channels is None:
@@ -228,12 +237,14 @@ def _read_folder(
     if by_file:
         together[id_name] = np.repeat(np.array(ids, dtype=object), lengths)
         reading = replace(reading, id=id_name)
-        notes.append(f"{len(frames)} files, each a sequence")
+        notes.append(f"{len(frames)} files, each a sequence" if len(frames) > 1 else "the file is a sequence")
         target = reading.target or ("y",)
-        has_target = any(name.casefold() == one.casefold() for one in target for name in together.columns)
-        if has_target and all(labels) and not predicting and task == "classification":
+        has_target = any(folded(name) == folded(one) for one in target for name in together.columns)
+        in_folders = all(file.parent != folder.path for file in folder.files)
+        if has_target and in_folders and not predicting and task == "classification":
             notes.append(f"labels are of the column {target[0]!r}, not of the folders")
-        if not has_target and not predicting and task != "regression" and all(labels):
+        labels = [] if has_target or predicting or task == "regression" else list(map(folder.label_of, folder.files))
+        if labels and all(labels):
             name = _new("label", together.columns)
             together[name] = np.repeat(np.array(labels, dtype=object), lengths)
             reading = replace(reading, target=(name,))
@@ -251,7 +262,8 @@ def _read_folder(
     if by_file and not predicting:
         read.sequences, test = parts_of(read.sequences)
         if test is not None:
-            notes.append(f"the folder train is trained on, the folder test ({len(test)} files) is the test part")
+            files = f"{len(test)} file{'s'[: len(test) != 1]}"
+            notes.append(f"the folder train is trained on, the folder test ({files}) is the test part")
     return _of_table(read, folder.path.name, test, *notes)
 
 
@@ -280,8 +292,14 @@ class _Joined:
 def _kept_as_text(table: NamedColumns, reading: Reading) -> list[str]:
     """Columns whose cells mean what is written: ids, times, targets and categories."""
     named = [reading.id or "id", reading.time or "time", *(reading.target or ("y",)), *(reading.categorical or ())]
-    wanted = {name.casefold() for name in named}
-    return [name for name in table.columns if name.casefold() in wanted]
+    wanted = set(map(folded, named))
+    return [name for name in table.columns if folded(name) in wanted]
+
+
+def _spelled_as(first: list[str], others: list[str]) -> dict[str, str]:
+    """For each of `others` the same name as it is spelled in `first`, or itself."""
+    by_name = {folded(name): name for name in first}
+    return {name: name if name in first else by_name.get(folded(name), name) for name in others}
 
 
 def _new(name: str, taken: Any) -> str:

@@ -45,13 +45,15 @@ class Reading:
     encoding: str | None = None
     """The encoding of a text file, such as utf-8 or cp1252."""
     left_out: Sequence[str] | None = None
-    """Columns that were found to be row numbers."""
+    """Columns that were found to be no channels, in a table that was read; row numbers are not looked for again."""
+    steps: Sequence[str] | None = None
+    """The columns of the steps, in a wide table that was read; another may have more of them or fewer."""
 
     def __post_init__(self) -> None:
         for name in ("id", "time", "time_format"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
-        for name in ("target", "channels", "categorical", "left_out"):
+        for name in ("target", "channels", "categorical", "left_out", "steps"):
             value = getattr(self, name)
             if isinstance(value, str):
                 # As in a CSV file: a name with a comma stands in double quotes.
@@ -75,6 +77,8 @@ class Reading:
     def or_else(self, other: Reading) -> Reading:
         """What is said here, and for the rest what `other` says."""
         said = {field.name: getattr(self, field.name) for field in fields(self)}
+        # Channels that a person names are all there are.
+        other = replace(other, steps=None) if self.channels is not None else other
         return replace(other, **{name: value for name, value in said.items() if value is not None})
 
     def to_config(self) -> dict[str, Any]:
@@ -86,5 +90,5 @@ class Reading:
         }
 
 
-OPTIONS = tuple(field.name for field in fields(Reading) if field.name != "left_out")
+OPTIONS = tuple(field.name for field in fields(Reading) if field.name not in ("left_out", "steps"))
 """The names of what can be said."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from tidegate.data.cells import COMMA_NUMBER, MISSING, THOUSANDS
 from tidegate.data.labels import as_labels, labels_from_text
 from tidegate.data.sequences import Sequences, refuse_infinite
-from tidegate.data.table import MISSING
 from tidegate.errors import DataError
 from tidegate.preparation.columns import (
     INDEX,
@@ -19,13 +22,17 @@ from tidegate.preparation.columns import (
     UNNAMED,
     Roles,
     as_options,
+    beside_steps,
+    folded,
     likely_options,
     numbered,
     refuse_unclaimed,
     roles_of,
+    run_of,
 )
 from tidegate.preparation.reading import Reading
-from tidegate.preparation.time import Times, read_times, step_of
+from tidegate.preparation.steps import refuse_misread, step_of
+from tidegate.preparation.time import Times, read_times
 
 if TYPE_CHECKING:
     import pandas
@@ -33,6 +40,14 @@ if TYPE_CHECKING:
 MOST_CATEGORIES = 100
 DECORATED = re.compile(r"([^\w\s]*)\s*[\d.,:'’/\s-]*\d[\d.,:'’/\s-]*(.*)")
 """A number with signs before it or something behind it."""
+PLAIN_NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+"""A number as it is written where it is no code, such as 007."""
+LEAST_COUNTED = 4
+"""Steps; fewer may all go up by one by chance."""
+LEAST_SHUFFLED = 10
+"""Rows; fewer may all be different by chance."""
+LEAST_RISING = 8
+"""Steps; fewer may all go up by chance."""
 Tell = Callable[[int, int], None]
 
 
@@ -166,6 +181,11 @@ def read_table(
     if predicting:
         wanted = [name for name in wanted if name not in roles.target]
         roles = replace(roles, target=())
+    if reading.categorical is not None:
+        by_name = {folded(name): name for name in roles.channels}
+        known = set(roles.channels)
+        spelled = [name if name in known else by_name.get(folded(name), name) for name in reading.categorical]
+        reading = replace(reading, categorical=spelled)
     text = {name for name in (roles.id, roles.time, *roles.target, *(reading.categorical or ())) if name}
     frame = table.read(text=text, columns=[name for name in table.columns if name in wanted], tell=tell)
     some = frame.notna().any(axis=1).to_numpy()
@@ -191,6 +211,7 @@ class _Reader:
         self.source, self.task, self.predicting = source, task, predicting
         self.notes: list[str] = []
         self.left_out: list[str] = []
+        self.counters: list[str] = []
         for name in frame.columns:
             first = (
                 next((cell for cell in frame[name] if cell is not None), None) if frame[name].dtype == object else None
@@ -201,6 +222,7 @@ class _Reader:
                     wanted="numbers or text",
                     do="write each part as a column of its own, or name the channels with --channels",
                 )
+            self._refuse_truth_among_numbers(frame[name])
 
     def read(self) -> TableRead:
         for name in self.reading.categorical or ():
@@ -213,7 +235,11 @@ class _Reader:
         self._leave_out_unnamed()
         self._leave_out_known()
         self.codes, self.ids = self._sequences_of_rows()
+        self._leave_out_row_numbers_of_wide()
         layout = self._layout()
+        if self.predicting and self.roles.id is None and self.reading.id is not None:
+            one = "all rows are one sequence" if layout == "long" else "each row is a sequence"
+            self.notes.append(f"no column {self.reading.id!r}: {one}")
         if layout == "wide":
             return self._wide()
         asks_target = not self.predicting and self.task is not None
@@ -226,8 +252,9 @@ class _Reader:
 
     def _leave_out_known(self) -> None:
         """What was left out in training."""
-        for name in self.reading.left_out or ():
-            if self.predicting and name in self.roles.channels:
+        known = set(map(folded, self.reading.left_out or ()))
+        for name in self.roles.channels:
+            if folded(name) in known and not self.roles.chosen:
                 self._leave_out(name, "so it was in training")
 
     def _leave_out_unnamed(self) -> None:
@@ -237,7 +264,7 @@ class _Reader:
         for name in self.roles.channels:
             column = self.frame[name]
             unnamed = UNNAMED.fullmatch(name) is not None
-            if not unnamed and name.casefold() not in INDEX:
+            if not unnamed and (name.casefold() not in INDEX or self.reading.left_out is not None):
                 continue
             if column.isna().all():
                 self._leave_out(name, "it is empty")
@@ -250,24 +277,49 @@ class _Reader:
                     do='name it in the header, or pass --time "" or --id "" if it is one of these',
                 )
 
-    def _leave_out_row_numbers(self) -> None:
-        """Numbers that count the rows of a whole table tell its sequences apart, and nothing else."""
-        n = len(self.frame)
-        if self.roles.chosen or n < 10 or len(self.ids) < 2 or self.predicting:
+    @property
+    def _looks_for_row_numbers(self) -> bool:
+        """A model's channels were found in training, whatever another table holds."""
+        return not (self.roles.chosen or self.predicting or self.reading.left_out is not None)
+
+    def _leave_out_row_numbers_of_wide(self) -> None:
+        """Row numbers beside the steps of a wide table."""
+        if not self._looks_for_row_numbers or self.reading.layout == "long":
+            return
+        runs = Counter(map(run_of, self.roles.channels))
+        counters = [
+            name
+            for name in self.roles.channels
+            if (run_of(name) is None or runs[run_of(name)] < 3)
+            and self.frame[name].dtype.kind in "iuf"
+            and _counts_up(self.frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
+        ]
+        rest = [name for name in self.roles.channels if name not in counters]
+        if self.reading.layout == "wide" or numbered(rest, gaps=True) is not None:
+            for name in counters:
+                self._leave_out_counter(name, "the rows of the file")
+
+    def _leave_out_row_numbers(self, order: np.ndarray, starts: np.ndarray) -> None:
+        """Numbers that count the rows, of the whole table or of each sequence, tell sequences or steps apart alone."""
+        if not self._looks_for_row_numbers:
             return
         for name in self.roles.channels:
             column = self.frame[name]
             if column.dtype.kind not in "iuf" or column.isna().any():
                 continue
             numbers = column.to_numpy(dtype=np.float64)
-            from_start = numbers.min() in (0, 1) and (np.sort(numbers) == numbers.min() + np.arange(n)).all()
-            if from_start or (np.diff(numbers) == 1).all():
-                self._leave_out(name, "it counts the rows of the file")
-            elif (np.diff(numbers) > 0).all():
+            up = np.diff(numbers[order])[np.diff(self.codes[order]) == 0]
+            if (counted := _what_counts(numbers, order, starts, up)) is not None:
+                self._leave_out_counter(name, counted)
+            elif len(up) >= LEAST_RISING and (up > 0).all():
                 self.notes.append(
-                    f"the channel {name!r} rises through the whole file: leave it out with --channels if it counts "
-                    "rows or time"
+                    f"the channel {name!r} rises in every sequence: leave it out with --channels if it counts rows or "
+                    "time"
                 )
+
+    def _leave_out_counter(self, name: str, what: str) -> None:
+        self.counters.append(name)
+        self._leave_out(name, f"it counts {what} (name the channels with --channels to keep it)")
 
     def _leave_out(self, name: str, reason: str) -> None:
         channels = tuple(channel for channel in self.roles.channels if channel != name)
@@ -277,14 +329,67 @@ class _Reader:
         named = f"the column {name!r}" if name else "the column without a name"
         self.notes.append(f"{named} is left out: {reason}")
 
+    # Numbers that stayed text
+
+    def _with_points(self, column: pandas.Series) -> pandas.Series:
+        """A text column of numbers with decimal commas, with points for them; any other as it is."""
+        given = self.reading.decimal
+        if not self.table.written or _is_number(column) or given == ".":
+            return column
+        known = given == "," or "decimal comma" in getattr(self.table, "found", "")
+        codes, found = column.astype(str).factorize()
+        if not known and not any("," in text for text in found):
+            return column
+        commas = np.array([re.match(COMMA_NUMBER, text) is not None for text in found])
+        points = np.array(["." in text for text in found])
+        if not all(comma or _parses(text) for comma, text in zip(commas, found, strict=True)):
+            return column
+        if known:
+            odd = points
+            wanted = f"numbers with decimal commas, as {'--decimal , says' if given else 'in other columns'}"
+            do = "correct the cells, pass --decimal . or, for dates, --time-format"
+        elif points.any():
+            return column
+        else:
+            odd = commas if all(re.match(THOUSANDS, text) for text in found[commas]) else points
+            wanted = "cells that tell decimals from thousands, not every comma before three digits"
+            do = "pass --decimal , if the comma is a decimal sign, or else write thousands without it"
+        if odd.any():
+            row = int(odd[codes].argmax())
+            raise DataError(
+                got=f"{column.iloc[row]!r} in {self.source}, {self.table.place(row)}, column {column.name!r}",
+                wanted=wanted,
+                do=do,
+            )
+        if commas.any():
+            self.notes.append(f"the commas of the column {column.name!r} are decimal signs")
+        return column.astype(str).str.replace(",", ".", regex=False)
+
+    def _refuse_no_channels(self) -> None:
+        if self.roles.channels:
+            return
+        if self.counters:
+            shown = " and ".join(map(repr, self.counters))
+            one = len(self.counters) == 1
+            what = f"column that could be a channel, {shown}, counts" if one else f"columns, {shown}, count"
+            raise DataError(
+                got=f"{self.source}, where the only {what} the rows",
+                wanted="a channel to learn from",
+                do=f"name it with {as_options({'channels': self.counters[0]})} if it is a reading",
+            )
+        raise DataError(
+            got=f"{self.source} with {len(self.frame)} row{'s'[: len(self.frame) != 1]} and no column besides id, "
+            "time and target",
+            wanted="at least one column besides those",
+            do="add the columns of the channels, or correct --id, --time and --target",
+        )
+
     # Which rows are a sequence
 
     def _sequences_of_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """The number of its sequence for each row, and the ids; in order of id, or of appearance to predict for."""
         name = self.roles.id
         if name is None:
-            if self.predicting and self.reading.id is not None:
-                self.notes.append(f"no column {self.reading.id!r}: all rows are one sequence")
             return np.zeros(len(self.frame), dtype=np.int64), np.array([0])
         column = self.frame.pop(name)
         self._refuse_empty(column, "an id", "fill it, or leave the row out")
@@ -358,14 +463,16 @@ class _Reader:
     # A row a step
 
     def _long(self) -> TableRead:
-        self._leave_out_row_numbers()
         times = self._times()
         order = np.lexsort((times.values, self.codes)) if times else np.argsort(self.codes, kind="stable")
         if times is not None:
+            refuse_misread(times, self.codes, self._time_cell, self._time_place)
             self._refuse_repeated(times, order)
             self._refuse_clock_that_goes_back(times)
         lengths = np.bincount(self.codes, minlength=len(self.ids)).astype(np.int64)
         starts = np.cumsum(lengths) - lengths
+        self._leave_out_row_numbers(order, starts)
+        self._refuse_no_channels()
         y, per_step = self._targets(order, starts, lengths)
         as_written = None
         if self.roles.time is not None:
@@ -406,13 +513,25 @@ class _Reader:
         def place(row: int) -> str:
             return f"{self.source}, {self.table.place(row)}"
 
-        if self.predicting and self.reading.time_format is not None:
+        times = None
+        if self.reading.time_format is not None:
             try:
-                return read_times(column, place, self.reading.time_format)
+                times = read_times(column, place, self.reading.time_format)
             except DataError:
                 # Another notation than in training is fine where it can be told.
-                return read_times(column, place)
-        return read_times(column, place, self.reading.time_format)
+                if not self.predicting:
+                    raise
+        if times is None:
+            times = read_times(self._with_points(column), place)
+        if times.note:
+            self.notes.append(times.note)
+        return times
+
+    def _time_cell(self, row: int) -> str:
+        return str(self.frame[self.roles.time].iloc[row])
+
+    def _time_place(self, row: int) -> str:
+        return f"in {self.source}, {self.table.place(row)}, column {self.roles.time!r}"
 
     def _refuse_repeated(self, times: Times, order: np.ndarray) -> None:
         in_order, sequence = times.values[order], self.codes[order]
@@ -457,20 +576,13 @@ class _Reader:
         if back.any():
             row = int(in_file[int(back.argmax()) + 1])
             raise DataError(
-                got=f"{self.frame[self.roles.time].iloc[row]!s}, earlier than the row before, in {self.source}, "
-                f"{self.table.place(row)}, column {self.roles.time!r}",
+                got=f"{self._time_cell(row)}, earlier than the row before, {self._time_place(row)}",
                 wanted="times of day that go on, or dates: the next day may have begun",
                 do="add the date to each time, or sort the rows of each sequence",
             )
 
     def _values(self, order: np.ndarray) -> tuple[np.ndarray, dict[str, tuple[str, ...]]]:
         """The channels side by side in order [S, I]; each column is let go as soon as it is there."""
-        if not self.roles.channels:
-            raise DataError(
-                got=f"{self.source} with {len(self.frame)} rows and no column besides id, time and target",
-                wanted="at least one column besides those",
-                do="add the columns of the channels, or correct --id, --time and --target",
-            )
         values = np.empty((len(order), len(self.roles.channels)))
         categories: dict[str, tuple[str, ...]] = {}
         for k, name in enumerate(self.roles.channels):
@@ -493,7 +605,7 @@ class _Reader:
                 do=f"pass --time {name} if it orders the steps, or name the channels with --channels",
             )
         try:
-            codes, found = column.astype(object).factorize()
+            codes, found = _composed(column.astype(object)).factorize()
         except TypeError:
             raise DataError(
                 got=f"lists or other containers in the column {name!r} of {self.source}",
@@ -562,6 +674,8 @@ class _Reader:
                 do=self._suggested_target(),
             )
         columns = [self.frame.pop(name) for name in self.roles.target]
+        if self.task != "classification":
+            columns = [self._with_points(column) for column in columns]
         if self.task == "classification" or (self.task is None and not self._all_numbers(columns)):
             if len(columns) > 1:
                 raise DataError(
@@ -608,10 +722,7 @@ class _Reader:
         if _is_number(column):
             numbers = column.to_numpy(dtype=np.float64)
         else:
-            text = column.astype(str).str.strip()
-            if self.reading.decimal == "," or getattr(self.table, "decimal", ".") == ",":
-                text = text.str.replace(",", ".", regex=False)
-            codes, found = text.factorize()
+            codes, found = column.astype(str).str.strip().factorize()
             exact = np.array([float(one) if _parses(one) else np.nan for one in found] or [np.nan])
             numbers = exact[codes]
         bad = ~np.isfinite(numbers)
@@ -627,7 +738,9 @@ class _Reader:
     def _labels(self, column: pandas.Series, order: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """One label a sequence, which all its rows tell."""
         self._refuse_empty(column, "a label", "fill it")
+        column = _composed(column)
         codes, found = column.factorize()
+        self._refuse_spellings(column, list(found))
         in_order = codes[order]
         sequence_of = self.codes[order]
         other = in_order != in_order[starts][sequence_of]
@@ -648,6 +761,41 @@ class _Reader:
         plain = as_labels(labels, what)
         return labels_from_text(plain) if plain.dtype.kind == "U" and self.table.written else plain
 
+    def _refuse_spellings(self, column: pandas.Series, labels: list[Any]) -> None:
+        """Refuse text that is one number in two spellings, or numbers and truth values: labels of two programs."""
+        truth = [label for label in labels if isinstance(label, str) and label.casefold() in ("true", "false")]
+        numbers = [label for label in labels if isinstance(label, str) and PLAIN_NUMBER.fullmatch(label)]
+        if len(truth) + len(numbers) < len(labels):
+            return
+        first: dict[Decimal, str] = {}
+        twins = [(one, other) for one in numbers if (other := first.setdefault(Decimal(one), one)) != one]
+        if truth and numbers:
+            twins.append((truth[0], numbers[0]) if labels.index(truth[0]) else (numbers[0], truth[0]))
+        if twins:
+            odd, other = twins[0]
+            row = int((column == odd).to_numpy().argmax())
+            raise DataError(
+                got=f"the labels {other!r} and {odd!r} in {self.source}, {self.table.place(row)}, column "
+                f"{column.name!r}",
+                wanted="each label in one spelling",
+                do="write them alike, or with a letter where they are different classes",
+            )
+
+    def _refuse_truth_among_numbers(self, column: pandas.Series) -> None:
+        """Refuse true and false among numbers, naming the cell of the rarer kind."""
+        if column.dtype != object:
+            return
+        truth = np.array([isinstance(cell, (bool, np.bool_)) for cell in column], dtype=bool)
+        numbers = np.array([isinstance(cell, (int, float, np.number)) and cell == cell for cell in column], dtype=bool)
+        numbers &= ~truth
+        if truth.any() and numbers.any():
+            row = int((truth if truth.sum() <= numbers.sum() else numbers).argmax())
+            raise DataError(
+                got=f"{column.iloc[row]!r} in {self.source}, {self.table.place(row)}, column {column.name!r}",
+                wanted="numbers alone, or True and False alone",
+                do="correct the cell, or leave the column out with --channels",
+            )
+
     def _refuse_empty(self, column: pandas.Series, wanted: str, do: str) -> None:
         empty = column.isna().to_numpy()
         if empty.any():
@@ -663,6 +811,12 @@ class _Reader:
     def _steps_of_wide(self) -> list[str]:
         """The columns of the steps in their order."""
         given = list(self.roles.channels)
+        if self.reading.steps is not None and self.roles.chosen:
+            n, trained = len(given), len(self.reading.steps)
+            if n != trained:
+                what = f"{n} steps, {given[0]!r} to {given[-1]!r}" if n > 1 else f"one step, {given[0]!r}"
+                self.notes.append(f"{what}, where training had {trained} (--channels names the steps to take)")
+            return given
         if self.predicting and self.roles.chosen:
             return given
         in_order = None if self.roles.chosen else numbered(given, gaps=True)
@@ -704,6 +858,7 @@ class _Reader:
                 )
 
     def _wide(self) -> TableRead:
+        self._refuse_no_channels()
         names = self._steps_of_wide()
         if self.roles.time is not None:
             raise DataError(
@@ -719,17 +874,12 @@ class _Reader:
                     do="name the column of the label with --target, of the name with --id, or those of the steps "
                     "with --channels",
                 )
-        rows = np.arange(len(self.frame)) if self.roles.id is None else np.argsort(self.codes, kind="stable")
+        if self.roles.id is None:
+            self.codes = np.arange(len(self.frame))
+        rows = np.argsort(self.codes, kind="stable")
         y = None
-        if not self.predicting:
-            codes, self.codes = self.codes, np.arange(len(self.frame))
-            starts = np.arange(len(self.frame))
-            y, _ = (
-                self._targets(rows, starts, np.ones(len(rows), dtype=np.int64))
-                if self.task or self.roles.target
-                else (None, False)
-            )
-            self.codes = codes
+        if not self.predicting and (self.task or self.roles.target):
+            y, _ = self._targets(rows, np.arange(len(rows)), np.ones(len(rows), dtype=np.int64))
         values, lengths = without_trailing_holes(
             self.frame[names].to_numpy(dtype=np.float64, na_value=np.nan)[rows],
             lambda row: f"{self.source}, {self.table.place(int(rows[row]))}",
@@ -738,8 +888,16 @@ class _Reader:
             values, lengths, y=y, ids=self.ids if self.roles.id is not None else None, source=self.source
         )
         refuse_infinite(sequences)
-        # A row to predict for has the same steps, whatever else stands beside them.
-        reading = replace(self._found(None, False), layout="wide", channels=tuple(names))
+        # A row to predict for has steps of the same names, whatever else stands beside them.
+        reading = replace(
+            self._found(None, False),
+            layout="wide",
+            channels=self.reading.channels,
+            steps=self.reading.steps or tuple(names),
+        )
+        if self.reading.left_out is None:
+            beside = beside_steps([name for name in self.table.columns if name not in self.roles.named], names)
+            reading = replace(reading, left_out=(*self.left_out, *beside))
         return TableRead(sequences, reading, self.notes)
 
     def _found(self, times: Times | None, per_step: bool) -> Reading:
@@ -753,7 +911,7 @@ class _Reader:
             time_format=times.format if times is not None else self.reading.time_format,
             layout="long",
             target_per=None if self.task != "regression" else "step" if per_step else "sequence",
-            left_out=tuple(self.left_out) or self.reading.left_out,
+            left_out=self.left_out if self.reading.left_out is None else self.reading.left_out,
         )
 
 
@@ -772,6 +930,39 @@ def _counts(numbers: np.ndarray) -> bool:
     """Whether numbers count rows: all of a range in any order, or up by one with new beginnings."""
     once = len(np.unique(numbers)) == len(numbers) == int(numbers.max()) - int(numbers.min()) + 1
     return once or bool(((np.diff(numbers) == 1) | (numbers[1:] == numbers[0])).all())
+
+
+def _counts_up(numbers: np.ndarray) -> bool:
+    """Whether numbers go up by one from 0 or 1."""
+    return len(numbers) > LEAST_COUNTED and numbers[0] in (0, 1) and bool((np.diff(numbers) == 1).all())
+
+
+def _what_counts(numbers: np.ndarray, order: np.ndarray, starts: np.ndarray, up: np.ndarray) -> str | None:
+    """What the numbers of a column count, if anything; `up` are their differences within sequences."""
+    if (numbers != np.round(numbers)).any():
+        return None
+    in_order, n = numbers[order], len(numbers)
+    several, low = len(starts) > 1, numbers.min()
+    whole = several and n >= LEAST_SHUFFLED
+    if _counts_up(numbers) or _counts_up(in_order) or (whole and (np.diff(numbers) == 1).all()):
+        return "the rows of the file"
+    if whole and low in (0, 1) and (np.sort(numbers) == low + np.arange(n)).all():
+        return "the rows of the file"
+    if several and len(up) >= LEAST_COUNTED and (up == 1).all() and (in_order[starts] == in_order[0]).all():
+        return "the rows of each sequence"
+    return None
+
+
+def _composed(column: pandas.Series) -> pandas.Series:
+    """Text in Unicode's composed form, in which é is one character."""
+    if column.dtype.kind in "biufcmM":
+        return column
+    other = {
+        text: composed
+        for text in column.unique()
+        if isinstance(text, str) and (composed := unicodedata.normalize("NFC", text)) != text
+    }
+    return column.astype(object).replace(other) if other else column
 
 
 def _is_number(column: pandas.Series) -> bool:

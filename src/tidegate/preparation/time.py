@@ -8,26 +8,40 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tidegate.errors import DataError
+from tidegate.preparation.formats import (
+    DATE_FIELDS,
+    ISO,
+    ISO_BASIC,
+    ISO_TEXT,
+    MONTHS,
+    NUMBER,
+    WEEKDAYS,
+    WIDTH,
+    check_format,
+    formats_of,
+    kinds_of,
+    lacking,
+    loose_pattern,
+    pattern_of,
+)
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-ISO = "ISO 8601"
-NUMBER = "number"
-
 _PLURAL = {"number": "numbers", "date": "dates", "time of day": "times of day", "duration": "durations"}
-_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
-_HOUR = 3600 * 10**9
-_DAY = 24 * _HOUR
+NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
+HOUR = 3600 * 10**9
+DAY = 24 * HOUR
+_EPOCHS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
 _LAST_DAY_IN_NS = 106_750  # days from 1970 that int64 nanoseconds reach, either way
 _LARGEST = 2**63 - 1
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -40,13 +54,19 @@ class Times:
     `values` holds one number a row: int64 or float64 for numbers; for dates int64 since 1970 UTC, for times of day
     int64 since midnight, for durations int64, the last three in `unit`: "ns", or "us" where nanoseconds do not reach.
     `kind` is "number", "date", "time of day" or "duration". `format` is the strptime format by which text was read,
-    or "ISO 8601"; None for what was no text, and for durations.
+    or "ISO 8601"; None for what was no text, and for durations in hours.
     """
 
     values: np.ndarray
     kind: str
     format: str | None = None
     unit: str | None = None
+    zoned: bool = False
+    """Whether dates are instants, of a known UTC offset."""
+    lacks: str = ""
+    """What dates were written without and need for an order of their own: "year", "month and year" or ""."""
+    note: str = ""
+    """What a person should know of the reading."""
 
     def describe(self) -> str:
         """What was read, in words.
@@ -76,7 +96,7 @@ def read_times(column: pandas.Series, place: Callable[[int], str], given: str | 
 
     if given is not None:
         given = ISO if given.replace(" ", "").upper() == "ISO8601" else given.strip()
-        _check_format(given)
+        check_format(given)
     cells = _Column(column.name, place)
     missing = np.flatnonzero(column.isna().to_numpy(dtype=bool))
     if len(missing):
@@ -88,7 +108,7 @@ def read_times(column: pandas.Series, place: Callable[[int], str], given: str | 
     dtype = column.dtype
     if isinstance(dtype, pd.DatetimeTZDtype):
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-        return _rescaled(column.to_numpy(), "date", cells)
+        return replace(_rescaled(column.to_numpy(), "date", cells), zoned=True)
     if isinstance(dtype, pd.PeriodDtype):
         in_range = len(column) == 0 or bool(column.dt.year.between(1678, 2261).all())
         unit = "ns" if in_range else "us"
@@ -102,9 +122,7 @@ def read_times(column: pandas.Series, place: Callable[[int], str], given: str | 
         raise cells.refuse(0, repr(bool(column.iloc[0])))
     if pd.api.types.is_integer_dtype(dtype) or pd.api.types.is_float_dtype(dtype):
         numbers = _numbers(column.to_numpy(), cells)
-        if given is None:
-            return numbers
-        return _read_given(_Texts.of(_digits(numbers.values, given), cells), given)
+        return numbers if given is None else _read_digits(numbers.values, cells, given)
     if isinstance(dtype, pd.StringDtype):
         return _read_text(_Texts.of(column, cells), given)
     if pd.api.types.is_object_dtype(dtype):
@@ -116,37 +134,6 @@ def read_times(column: pandas.Series, place: Callable[[int], str], given: str | 
     )
 
 
-def step_of(values: np.ndarray, kind: str, unit: str = "ns") -> tuple[str, bool]:
-    """The usual distance (the median) between successive times of one sequence, and whether all are equal.
-
-    Dates that keep their day of the month, or are all the last of one, are a calendar month or more apart.
-
-    >>> step_of(np.array([0, 15, 30, 60]) * 60 * 10**9, "time of day")
-    ('15 min', False)
-    >>> step_of(np.array([0.0, 0.02, 0.04]), "number")
-    ('0.02', True)
-    """
-    if len(values) < 2:
-        return "no step", True
-    values = np.sort(values)
-    if kind == "date" and (months := _months_between(values, unit)) is not None:
-        usual = int(np.sort(months)[(len(months) - 1) // 2])
-        words = _counted(usual // 12, "year") if usual % 12 == 0 else _counted(usual, "month")
-        return words, bool((months == usual).all())
-    if values.dtype.kind == "f":
-        steps = np.diff(values)
-        step = float(np.sort(steps)[(len(steps) - 1) // 2])
-        blur = 1e-6 * step + 4 * float(np.spacing(np.abs(values).max()))
-        texts = (f"{step:.{digits}g}" for digits in range(1, 17))
-        words = next((text for text in texts if abs(float(text) - step) <= blur), repr(step))
-        return words, bool((np.abs(steps - step) <= blur).all())
-    # Unsigned, since the distance of two int64 may exceed an int64.
-    gaps = values[1:].astype(np.uint64) - values[:-1].astype(np.uint64)
-    gap = int(np.sort(gaps)[(len(gaps) - 1) // 2])
-    words = str(gap) if kind == NUMBER else _duration_in_words(gap * _NANOSECONDS[unit])
-    return words, bool((gaps == gap).all())
-
-
 # Messages
 
 
@@ -156,6 +143,9 @@ class _Column:
 
     name: Any
     place: Callable[[int], str]
+
+    def __str__(self) -> str:
+        return f"the column {self.name!r}"
 
     def at(self, row: int) -> str:
         return f"in {self.place(row)}, column {self.name!r}"
@@ -211,7 +201,7 @@ def _rescaled(values: np.ndarray, kind: str, cells: _Column) -> Times:
     have = np.datetime_data(values.dtype)[0]
     counts = values.astype(np.int64)
     for unit in ("ns", "us"):
-        factor = _NANOSECONDS[have] // _NANOSECONDS[unit]
+        factor = NANOSECONDS[have] // NANOSECONDS[unit]
         if factor == 1 or (factor and bool((np.abs(counts) <= _LARGEST // factor).all())):
             return Times(counts * factor, kind, None, unit)
     row = int(np.abs(counts).argmax())
@@ -224,10 +214,32 @@ def _numbers(values: np.ndarray, cells: _Column) -> Times:
         if len(bad):
             row = int(bad[0])
             raise cells.empty(row) if np.isnan(values[row]) else cells.refuse(row, str(values[row]), "numbers")
-        return Times(_whole(values.astype(np.float64)), NUMBER)
+        numbers = _whole(values.astype(np.float64))
+        _refuse_epochs_mixed(numbers, cells)
+        return Times(numbers, NUMBER)
     if values.dtype.kind == "u" and len(large := np.flatnonzero(values > _LARGEST)):
         raise cells.too_large(int(large[0]), str(values[large[0]]))
-    return Times(values.astype(np.int64), NUMBER)
+    numbers = values.astype(np.int64)
+    _refuse_epochs_mixed(numbers, cells)
+    return Times(numbers, NUMBER)
+
+
+def _refuse_epochs_mixed(values: np.ndarray, cells: _Column) -> None:
+    """Refuse times that all count from 1970, by their number of digits, but not all in one unit."""
+    if not len(values) or values.min() < 10**9 or values.max() < 10**12:
+        return
+    unit = np.full(len(values), -1)
+    for n, finer in enumerate(_EPOCHS.values()):
+        unit[(values >= 1e9 * finer) & (values < 1e10 * finer)] = n
+    other = unit != unit[0]
+    if other.any() and (unit >= 0).all():
+        row = int(other.argmax())
+        one, two = (list(_EPOCHS)[unit[n]] for n in (0, row))
+        raise DataError(
+            got=f"{values[row]} {cells.at(row)}, {two} since 1970 beside {values[0]} {cells.at(0)}, {one}",
+            wanted="one unit",
+            do="write all times in the same unit",
+        )
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
@@ -236,11 +248,31 @@ def _whole(values: np.ndarray) -> np.ndarray:
     return values.astype(np.int64) if fits.all() else values
 
 
+def _read_digits(values: np.ndarray, cells: _Column, given: str) -> Times:
+    texts = _Texts.of(_digits(values, given), cells)
+    times = _read_given(texts, given)
+    pattern = pattern_of(given)
+    if values.dtype.kind == "f" and pattern is not None:
+        # As a number, 2024.10 has lost its zero.
+        longer = _Texts.of(np.array([f"{text}0" for text in texts.distinct.to_pylist()], dtype=object), cells)
+        short, long = (_parse(one.distinct, pattern, clock=True) for one in (texts, longer))
+        doubtful = long.exists & ((long.days != short.days) | (long.within != short.within))
+        if doubtful.any():
+            row = texts.first_row(doubtful)
+            text = texts.distinct[int(texts.of_row[row])].as_py()
+            raise DataError(
+                got=f"the number {text} {cells.at(row)}, which is {text}0 as well",
+                wanted=f"text where --time-format is {given}",
+                do="read the column as text, which keeps its zeros",
+            )
+    return times
+
+
 def _digits(values: np.ndarray, given: str) -> np.ndarray:
     """Numbers as the text they were, with the leading zeros that a format of nothing but digits requires."""
     texts = values.astype(str)
-    if re.fullmatch(f"(%[{''.join(_WIDTH)}])+", given):
-        texts = np.char.zfill(texts, sum(_WIDTH[name] for name in given[1::2]))
+    if re.fullmatch(f"(%[{''.join(WIDTH)}])+", given):
+        texts = np.char.zfill(texts, sum(WIDTH[name] for name in given[1::2]))
     return texts.astype(object)
 
 
@@ -249,7 +281,8 @@ def _read_objects(values: np.ndarray, cells: _Column, given: str | None) -> Time
     if set(kinds.values()) <= {"text", NUMBER}:
         texts = values if set(kinds.values()) == {"text"} else np.array([str(value) for value in values], dtype=object)
         if given is not None and set(kinds.values()) == {NUMBER}:
-            texts = _digits(_read_text(_Texts.of(texts, cells), None).values, given)
+            written = _Texts.of(texts, cells)
+            return _read_digits(_as_numbers(written)[written.of_row], cells, given)
         return _read_text(_Texts.of(texts, cells), given)
     of_row = np.array([kinds[type(value)] for value in values], dtype=object)
     names, first, counts = np.unique(of_row, return_index=True, return_counts=True)
@@ -277,11 +310,11 @@ def _read_objects(values: np.ndarray, cells: _Column, given: str | None) -> Time
         return Times(np.array(counted, dtype=np.int64), kind, None, "ns")
     instants = [_nanoseconds(value) for value in values]
     if all(abs(instant) <= _LARGEST for instant in instants):
-        return Times(np.array(instants, dtype=np.int64), kind, None, "ns")
+        return Times(np.array(instants, dtype=np.int64), kind, None, "ns", bool(aware[0]))
     if any(instant % 1000 for instant in instants):
         row = next(row for row, instant in enumerate(instants) if abs(instant) > _LARGEST)
         raise cells.out_of_range(row, _shown(values[row]))
-    return Times(np.array([instant // 1000 for instant in instants], dtype=np.int64), kind, None, "us")
+    return Times(np.array([instant // 1000 for instant in instants], dtype=np.int64), kind, None, "us", bool(aware[0]))
 
 
 def _kind_of_type(kind: type) -> str:
@@ -371,48 +404,10 @@ class _Parsed:
     days: np.ndarray  # int64 since 1970 UTC; of durations, the days
     within: np.ndarray  # int64 nanoseconds to add to the days
     aware: np.ndarray  # bool: it has a UTC offset
+    weekday: np.ndarray | None  # int64 from Monday, 0, where it stands beside a date
     fractions: bool
     kind: str
 
-
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = (
-    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    "|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
-)
-_WEEKDAY = "(?:mon(?:day)?|tue(?:sday)?|wed(?:nesday)?|thu(?:rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
-_OFFSET = r"z|[+-]\d{2}(?::?\d{2})?"
-_ZONE = rf"(?:\s?(?P<z>{_OFFSET}|utc|gmt))?"
-_FRACTION = r"(?P<f>\d{1,9})0*"
-_WIDTH = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "I": 2, "M": 2, "S": 2, "j": 3}
-_WORDS = {
-    "b": f"(?P<b>{_MONTH})",
-    "B": f"(?P<b>{_MONTH})",
-    "a": _WEEKDAY,
-    "A": _WEEKDAY,
-    "p": r"(?P<p>[ap]\.?m\.?)",
-    "f": _FRACTION,
-    "z": f"(?P<z>{_OFFSET})",
-    "Z": "(?P<z>utc|gmt|z)",
-    "%": "%",
-}
-_DATE_FIELDS = frozenset("Yymdbj")
-_SAME_PART = {"b": "m", "B": "m", "j": "md", "y": "Y", "I": "H", "Z": "z", "A": "a"}
-
-# Distinct texts are matched whole and without regard to case; RE2 has no flag for it, hence the prefix.
-_ISO_TIME = r"(?P<H>\d{1,2})(?::(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,]" + _FRACTION + ")?)?)?"
-_ISO_TEXT = r"(?P<Y>\d{4})-(?P<m>\d{1,2})(?:-(?P<d>\d{1,2})(?:[T ]" + _ISO_TIME + _ZONE + ")?)?"
-_ISO_BASIC = (
-    r"(?P<Y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"
-    r"(?:[T ](?P<H>\d{2})(?P<M>\d{2})(?:(?P<S>\d{2})(?:[.,]" + _FRACTION + ")?)?" + _ZONE + ")?"
-)
-_NUMBER_TEXT = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?"
-# As pandas and Python write durations, and times of day with hours that may go on beyond 24.
-_CLOCK = (
-    r"(?:(?P<D>-?\d{1,5}) days?(?:, ?| |$))?"
-    r"(?:\+?(?P<H>\d{1,6}):(?P<M>\d{2}):(?P<S>\d{2})(?:[.,]" + _FRACTION + ")?)?"
-)
-_HOURS = r"(?P<H>\d{1,6}):(?P<M>\d{2})"
 
 # Numbers whose order is not that of the dates they look like: the form of every cell, and the format to ask about.
 _DATES_AS_NUMBERS = (
@@ -438,12 +433,14 @@ def _read_text(texts: _Texts, given: str | None) -> Times:
         raise cells.refuse(row, texts.shown(row))
     if len(groups) > 1:
         row = texts.first_row(of_text != main)
-        what = "numbers" if formats[0] == NUMBER else f"{_what(formats[0])} ({' or '.join(formats)})"
+        what = "numbers" if formats[0] == NUMBER else f"{kinds_of(formats[0])} ({' or '.join(formats)})"
         raise cells.refuse(row, texts.shown(row), what)
     if formats[0] == NUMBER:
-        return Times(_text_numbers(texts)[texts.of_row], NUMBER)
+        numbers = _text_numbers(texts)[texts.of_row]
+        _refuse_epochs_mixed(numbers, cells)
+        return Times(numbers, NUMBER)
 
-    readings = {form: _parse(texts.distinct, _loose_pattern(form)) for form in formats}
+    readings = {form: _parse(texts.distinct, loose_pattern(form)) for form in formats}
     # A 31.06.20 does not turn its column into years 2031: what no date could be rules a reading out, and that alone.
     fitting = {form: parsed for form, parsed in readings.items() if parsed.possible.all()}
     if not np.any([parsed.exists for parsed in fitting.values()], axis=0).all():
@@ -463,22 +460,25 @@ def _read_text(texts: _Texts, given: str | None) -> Times:
             wanted="dates that can be read in one way",
             do="pass " + " or ".join(f'--time-format "{label}"' for label in labels.values()),
         )
-    return _times(texts, parsed, labels[form])
+    _check_weekdays(texts, parsed)
+    times = _times(texts, parsed, labels[form])
+    return replace(times, note=f"{cells} is minutes and seconds ({times.format})") if form == "%M:%S" else times
 
 
 def _read_given(texts: _Texts, given: str) -> Times:
     parsed: _Parsed | None = None
     if given == ISO:
-        parsed = _parse(texts.distinct, _ISO_TEXT)
-        if not parsed.exists.all() and (basic := _parse(texts.distinct, _ISO_BASIC)).exists.all():
+        parsed = _parse(texts.distinct, ISO_TEXT)
+        if not parsed.exists.all() and (basic := _parse(texts.distinct, ISO_BASIC)).exists.all():
             parsed = basic
-    elif (pattern := _pattern(given)) is not None:
+    elif (pattern := pattern_of(given)) is not None:
         parsed = _parse(texts.distinct, pattern, clock=True)
     if parsed is None:
         return _read_by_strptime(texts, given)
     if not parsed.exists.all():
         raise _misfit(texts, texts.first_row(~parsed.exists), given)
     _check_zones(texts, parsed)
+    _check_weekdays(texts, parsed)
     return _times(texts, parsed, given)
 
 
@@ -491,7 +491,8 @@ def _read_by_strptime(texts: _Texts, given: str) -> Times:
             # Distinct texts stand in the order of their first rows.
             raise _misfit(texts, int((texts.of_row == n).argmax()), given) from None
     times = _read_objects(np.array(read, dtype=object), texts.cells, None)
-    return Times(times.values[texts.of_row], times.kind, given, times.unit)
+    lacks, note = _told(given, texts.cells)
+    return replace(times, values=times.values[texts.of_row], format=given, lacks=lacks, note=note)
 
 
 def _misfit(texts: _Texts, row: int, given: str) -> DataError:
@@ -515,7 +516,7 @@ def _nonexistent(texts: _Texts, readings: dict[str, _Parsed]) -> DataError:
         got += f", which fits {others[0]} alone, and {texts.shown(first)} {texts.cells.at(first)}, which does not"
     else:
         got += f", which does not exist ({form})"
-    return DataError(got=got, wanted=f"{_what(form)} that exist, in one format", do="correct the cell")
+    return DataError(got=got, wanted=f"{kinds_of(form)} that exist, in one format", do="correct the cell")
 
 
 def _check_zones(texts: _Texts, parsed: _Parsed) -> None:
@@ -523,6 +524,19 @@ def _check_zones(texts: _Texts, parsed: _Parsed) -> None:
     if mixed.any():
         row = texts.first_row(mixed)
         raise texts.cells.zones_mixed(row, texts.shown(row), bool(parsed.aware[texts.of_row[row]]))
+
+
+def _check_weekdays(texts: _Texts, parsed: _Parsed) -> None:
+    if parsed.weekday is None:
+        return
+    of_date = (parsed.days + 3) % 7
+    if (wrong := parsed.weekday != of_date).any():
+        row = texts.first_row(wrong)
+        raise DataError(
+            got=f"{texts.shown(row)} {texts.cells.at(row)}, a date that is a {WEEKDAYS[of_date[texts.of_row[row]]]}",
+            wanted="the weekday of the date",
+            do="correct the cell",
+        )
 
 
 def _times(texts: _Texts, parsed: _Parsed, label: str) -> Times:
@@ -533,14 +547,23 @@ def _times(texts: _Texts, parsed: _Parsed, label: str) -> Times:
             row = texts.first_row(far)
             raise texts.cells.out_of_range(row, texts.shown(row))
         unit, within = "us", within // 1000
-    values = days * (_DAY // _NANOSECONDS[unit]) + within
-    return Times(values[texts.of_row], parsed.kind, None if parsed.kind == "duration" else label, unit)
+    values = days * (DAY // NANOSECONDS[unit]) + within
+    form = None if parsed.kind == "duration" and "%H" in label else label
+    zoned = bool(parsed.aware.any())
+    return Times(values[texts.of_row], parsed.kind, form, unit, zoned, *_told(label, texts.cells))
+
+
+def _told(form: str, cells: _Column) -> tuple[str, str]:
+    """What dates of a format lack, and what is said of them."""
+    lacks, note = lacking(form), ""
+    if lacks:
+        note = f"{cells} holds dates without their {lacks} ({form}): all are taken as of one {lacks.split()[0]}"
+    elif "%V" in form and not re.search("%[aAuw]", form):
+        note = f"{cells} holds weeks ({form}): each is taken as its Monday"
+    return lacks, note
 
 
 def _text_numbers(texts: _Texts) -> np.ndarray:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     for pattern, form in _DATES_AS_NUMBERS:
         if re.fullmatch(pattern, texts.distinct[0].as_py()) and _matches(texts.distinct, pattern).all():
             if form == "%d.%m" and not _matches(texts.distinct, "0.*").any():
@@ -550,6 +573,14 @@ def _text_numbers(texts: _Texts) -> np.ndarray:
                 wanted="dates, or numbers that do not look like dates",
                 do=f'pass --time-format "{form}", or number the steps',
             )
+    _refuse_versions(texts)
+    return _as_numbers(texts)
+
+
+def _as_numbers(texts: _Texts) -> np.ndarray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     plain = pc.utf8_ltrim(texts.distinct, "+")
     if _matches(plain, r"-?\d+").all():
         try:
@@ -575,7 +606,23 @@ def _text_numbers(texts: _Texts) -> np.ndarray:
     return _whole(numbers)
 
 
-# The form of a text
+def _refuse_versions(texts: _Texts) -> None:
+    """Refuse 1.9 beside 1.10, and 2024.9 beside 2024.11: they count behind the point, unlike decimal numbers."""
+    if not _matches(texts.distinct, r"\d+\.(?:0|[1-9]\d*)").all():
+        return
+    are_months = _matches(texts.distinct, r"(?:19\d\d|20\d\d|2100)\.(?:[1-9]|1[0-2])").all()
+    parts = [text.split(".") for text in texts.distinct.to_pylist()]
+    short = {whole: n for n, (whole, part) in enumerate(parts) if len(part) == 1}
+    for n, (whole, part) in enumerate(parts):
+        if len(part) > 1 and whole in short and (are_months or part.endswith("0")):
+            one, two = (int((texts.of_row == k).argmax()) for k in (short[whole], n))
+            raise DataError(
+                got=f"{texts.shown(two)} {texts.cells.at(two)}, beside {texts.shown(one)} {texts.cells.at(one)}, "
+                f"which could be {'years and months' if are_months else 'numbers of versions'} or decimals",
+                wanted="dates or numbers that can be read in one way",
+                do=('pass --time-format "%Y.%m", or ' if are_months else "number the steps, or ")
+                + "write all decimals with as many digits",
+            )
 
 
 def _groups(distinct: pyarrow.Array) -> tuple[list[tuple[str, ...]], np.ndarray]:
@@ -590,113 +637,18 @@ def _groups(distinct: pyarrow.Array) -> tuple[list[tuple[str, ...]], np.ndarray]
     of_text = np.zeros(len(distinct), dtype=np.int64)
     left = np.arange(len(distinct))
     while len(left):
-        formats = _formats_of(distinct[int(left[0])].as_py())
+        formats = formats_of(distinct[int(left[0])].as_py())
         if formats:
             rest = distinct if len(left) == len(distinct) else distinct.take(pa.array(left))
-            fits = _matches(rest, _loose_pattern(formats[0]))
+            fits = _matches(rest, loose_pattern(formats[0]))
         else:
-            known = next((n for n, k in enumerate(left) if _formats_of(distinct[int(k)].as_py())), len(left))
+            known = next((n for n, k in enumerate(left) if formats_of(distinct[int(k)].as_py())), len(left))
             fits = np.arange(len(left)) < known
         if formats not in groups:
             groups.append(formats)
         of_text[left[fits]] = groups.index(formats)
         left = left[~fits]
     return groups, of_text
-
-
-# A date at the beginning of a text, and the formats it may have, {0} and {1} standing for what separates its parts.
-_DATES = tuple(
-    (re.compile(form + r"(?!\d)", re.IGNORECASE | re.ASCII), formats)
-    for form, formats in (
-        (r"\d{4}([-/.])\d{1,2}\1\d{1,2}", ("%Y{0}%m{0}%d",)),
-        (r"\d{1,2}([-/.])\d{1,2}\1\d{4}", ("%d{0}%m{0}%Y", "%m{0}%d{0}%Y")),
-        (r"\d{1,2}([-/.])\d{1,2}\1\d{2}", ("%d{0}%m{0}%y", "%m{0}%d{0}%y", "%y{0}%m{0}%d")),
-        (r"\d{8}", ("%Y%m%d",)),
-        (r"\d{1,2}([-/])\d{4}", ("%m{0}%Y",)),
-        (r"\d{4}(/)\d{1,2}", ("%Y{0}%m",)),
-        (rf"\d{{1,2}}(\. ?|[-/ ]?){_MONTH}([-/ ]?|, )\d{{4}}", ("%d{0}%b{1}%Y",)),
-        (rf"\d{{1,2}}([-/ ]?){_MONTH}\1\d{{2}}", ("%d{0}%b{0}%y",)),
-        (rf"\d{{4}}([-/ ]){_MONTH}\1\d{{1,2}}", ("%Y{0}%b{0}%d",)),
-        (rf"{_MONTH} \d{{1,2}}(,? )\d{{4}}", ("%b %d{0}%Y",)),
-        (rf"{_MONTH}([-/ ])\d{{4}}", ("%b{0}%Y",)),
-    )
-)
-_WEEKDAY_FIRST = re.compile(rf"({_WEEKDAY})(,? )", re.IGNORECASE)
-_LONG_MONTH = re.compile("january|february|march|april|june|july|august|september|october|november|december", re.I)
-_TIME = re.compile(
-    r"(?P<between>, |[T :]|)"
-    r"(?:(?P<colons>\d{1,2}:\d{2}(?P<seconds>:\d{2}(?:[.,]\d+)?)?)|(?P<digits>\d{4})(?P<more>\d{2}(?:[.,]\d+)?)?)"
-    rf"(?:(?P<before_half> ?)[ap]\.?m\.?)?(?P<zone>{_ZONE.replace('?P<z>', '?:')})",
-    re.IGNORECASE | re.ASCII,
-)
-
-
-def _formats_of(text: str) -> tuple[str, ...]:
-    """The formats that one text may have: NUMBER, ISO, strptime formats without fractions and offsets, or none.
-
-    >>> _formats_of("3/4/2020 8:00 PM")
-    ('%d/%m/%Y %I:%M %p', '%m/%d/%Y %I:%M %p')
-    """
-    for pattern, form in ((_NUMBER_TEXT, NUMBER), (_ISO_TEXT, ISO), (_CLOCK, "%H:%M:%S"), (_HOURS, "%H:%M")):
-        if re.fullmatch(pattern, text, re.IGNORECASE | re.ASCII):
-            return (form,)
-    before, rest = "", text
-    if day := _WEEKDAY_FIRST.match(text):
-        before, rest = ("%a" if len(day[1]) == 3 else "%A") + day[2], text[day.end() :]
-    matches = ((form.match(rest), formats) for form, formats in _DATES)
-    date, formats = next((match for match in matches if match[0]), (None, ("",)))
-    after = rest[date.end() :] if date else rest
-    clock = ""
-    if after:
-        time = _TIME.fullmatch(after)
-        if time is None or bool(time["between"]) != bool(date):
-            return ()
-        seconds = time["seconds"] or time["more"]
-        half = time["before_half"] is not None
-        if date is None and (before or time["digits"] or time["zone"]):
-            return ()
-        clock = time["between"] + ("%I" if half else "%H")
-        clock += ("%M%S" if seconds else "%M") if time["digits"] else (":%M:%S" if seconds else ":%M")
-        clock += time["before_half"] + "%p" if half else ""
-    elif date is None:
-        return ()
-    separators = date.groups() if date else ()
-    made = tuple(before + form.format(*separators) + clock for form in formats)
-    return tuple(form.replace("%b", "%B") for form in made) if date and _LONG_MONTH.search(date[0]) else made
-
-
-def _pattern(form: str, loose: bool = False) -> str | None:
-    """The regular expression of a strptime format; None where it has directives that only strptime knows.
-
-    A fraction may be left out. Digits that follow each other without a mark between have their full number.
-    `loose` allows what `_formats_of` leaves open: a fraction and an offset.
-    """
-    tokens = _tokens(form)
-    parts = []
-    for n, token in enumerate(tokens):
-        name = token[1:2] if token.startswith("%") and len(token) > 1 else ""
-        if name in _WIDTH:
-            beside = [*tokens[max(n - 1, 0) : n], *tokens[n + 1 : n + 2]]
-            exact = name in "Yy" or any(other[0] == "%" and other[1:2] in _WIDTH for other in beside)
-            parts.append(rf"(?P<{name}>\d{{{'' if exact else '1,'}{_WIDTH[name]}}})")
-            if len(token) > 2 or (loose and name == "S"):
-                parts.append(f"(?:[.,]{_FRACTION})?")
-        elif name in _WORDS:
-            parts.append(_WORDS[name])
-        elif name or token == "%":
-            return None
-        else:
-            parts.append(r"\s+" if token.isspace() else re.escape(token))
-    return "".join(parts) + (_ZONE if loose and "%M" in form else "")
-
-
-def _loose_pattern(form: str) -> str:
-    known = {NUMBER: _NUMBER_TEXT, ISO: _ISO_TEXT, "%H:%M:%S": _CLOCK, "%H:%M": _HOURS}
-    return known.get(form) or _pattern(form, loose=True) or ""
-
-
-def _tokens(form: str) -> list[str]:
-    return re.findall(r"%S[.,]%f|%.|%|\s+|[^%\s]", form, re.DOTALL)
 
 
 def _label(form: str, texts: _Texts, parsed: _Parsed) -> str:
@@ -710,36 +662,6 @@ def _label(form: str, texts: _Texts, parsed: _Parsed) -> str:
         zone = re.search(r"( ?)(?:([a-z]{3})|z|[+-][\d:]+)$", texts.distinct[0].as_py(), re.IGNORECASE)
         form += (zone[1] + ("%Z" if zone[2] else "%z")) if zone else "%z"
     return form
-
-
-def _check_format(given: str) -> None:
-    """Raise DataError where no text could be read by the format, or only by a guess at its meaning."""
-    names = [name for name in re.findall("%(.)", given, re.DOTALL) if name != "%"]
-    fault = ""
-    if given == ISO:
-        return
-    if _pattern(given) is None:
-        try:
-            datetime.datetime.strptime(datetime.datetime(2020, 1, 31, 8).strftime(given), given)
-        except ValueError as error:
-            fault = str(error).split(",")[0]
-    elif len(set(parts := "".join(_SAME_PART.get(name, name) for name in names))) < len(parts):
-        fault = "it gives a part of the time twice"
-    elif not set(names) & {*_DATE_FIELDS, "B", "H", "I"}:
-        fault = "it names no year, month, day or hour"
-    if not fault and ("I" in names) != ("p" in names):
-        fault = "%I needs %p and %p needs %I"
-    if fault:
-        raise DataError(
-            got=f"--time-format {given!r} ({fault})",
-            wanted='"ISO8601" or a strptime format',
-            do='pass one such as --time-format "%d.%m.%Y %H:%M"',
-        )
-
-
-def _what(form: str) -> str:
-    is_date = form == ISO or any(token[1:2] in {*_DATE_FIELDS, "B"} for token in _tokens(form) if token[0] == "%")
-    return "dates" if is_date else "times of day"
 
 
 # Values
@@ -775,18 +697,26 @@ def _parse(texts: pyarrow.Array, pattern: str, clock: bool = False) -> _Parsed:
         digits = text(group)
         return pc.cast(pc.if_else(pc.equal(digits, ""), str(default), digits), pa.int64()).to_numpy()
 
-    exists = _as_mask(pc.is_valid(found))
-    kind = "date" if groups & _DATE_FIELDS else "time of day"
+    def place(words: pyarrow.Array, names: Sequence[str]) -> np.ndarray:
+        begin = pc.utf8_lower(pc.utf8_slice_codeunits(words, 0, 3))
+        places = pc.index_in(begin, value_set=pa.array(names, type=begin.type))
+        return pc.fill_null(places, 0).to_numpy().astype(np.int64)
 
-    year = number("Y", 1900)
+    exists = _as_mask(pc.is_valid(found))
+    kind = "date" if groups & DATE_FIELDS else "time of day" if groups & {"H", "I"} else "duration"
+
+    year = number("Y", 2000)  # a leap year
     if "y" in groups:
         year = number("y", 0)
         year = year + np.where(year < 69, 2000, 1900)  # strptime's pivot
+    weekday: np.ndarray | None = None
+    if "a" in groups:
+        weekday = place(text("a"), [name[:3].lower() for name in WEEKDAYS])
+    elif groups & {"u", "w"}:
+        weekday = number("u", 1) - 1 if "u" in groups else (number("w", 1) + 6) % 7
     month = number("m", 1)
     if "b" in groups:
-        names = pc.utf8_lower(pc.utf8_slice_codeunits(text("b"), 0, 3))
-        places = pc.index_in(names, value_set=pa.array(_MONTHS, type=names.type))
-        month = pc.fill_null(places, 0).to_numpy().astype(np.int64) + 1
+        month = place(text("b"), MONTHS) + 1
     first = (year - 1970) * 12 + month - 1
     day = number("d", 1)
     begins, ends = _first_days(first), _first_days(first + 1)
@@ -795,6 +725,13 @@ def _parse(texts: pyarrow.Array, pattern: str, clock: bool = False) -> _Parsed:
     exists &= (month >= 1) & (month <= 12) & (day >= 1)
     possible = exists & (day <= 31)
     exists = exists & (year > 0) & (begins + day <= ends)
+    if "G" in groups:
+        year, week = number("G", 2000), number("V", 1)
+        begins = _first_days((year - 1970) * 12) + 3  # 4 January, of the first week
+        begins += 7 * (week - 1) - (begins + 3) % 7
+        thursday = (begins + 3).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+        exists &= (year > 0) & (week >= 1) & (thursday == year)
+        day = np.ones_like(week) if weekday is None else weekday + 1
     days = begins + day - 1 if kind == "date" else number("D", 0)
 
     hour, minute, second = number("H", 0), number("M", 0), number("S", 0)
@@ -807,12 +744,12 @@ def _parse(texts: pyarrow.Array, pattern: str, clock: bool = False) -> _Parsed:
     if has_fractions := "f" in groups and bool(pc.any(pc.not_equal(text("f"), "")).as_py()):
         fraction = pc.cast(pc.utf8_rpad(text("f"), 9, "0"), pa.int64()).to_numpy()
     within = ((hour * 60 + minute) * 60 + second) * 10**9 + fraction
-    exists &= (minute < 60) & (second < 60)
+    exists &= ((minute < 60) | (kind == "duration")) & (second < 60)
     if kind == "date":
-        exists &= within <= _DAY  # 24:00 is the next day's 0:00
-    elif clock:
-        exists &= within < _DAY
-    elif (within >= _DAY).any() or ("D" in groups and pc.any(pc.not_equal(text("D"), "")).as_py()):
+        exists &= within <= DAY  # 24:00 is the next day's 0:00
+    elif clock and kind == "time of day":
+        exists &= within < DAY
+    elif (within >= DAY).any() or ("D" in groups and pc.any(pc.not_equal(text("D"), "")).as_py()):
         kind = "duration"
 
     aware = np.zeros(len(texts), dtype=bool)
@@ -824,7 +761,9 @@ def _parse(texts: pyarrow.Array, pattern: str, clock: bool = False) -> _Parsed:
         aware = np.array([bool(name) for name in names], dtype=bool)[of_text]
         exists &= np.array([offset is not None for offset in offsets], dtype=bool)[of_text]
         within = within - np.array([offset or 0 for offset in offsets], dtype=np.int64)[of_text]
-    return _Parsed(possible, exists, days, within, aware, has_fractions, kind)
+    if not groups & {"Y", "y"}:
+        weekday = None
+    return _Parsed(possible, exists, days, within, aware, weekday, has_fractions, kind)
 
 
 def _first_days(months: np.ndarray) -> np.ndarray:
@@ -843,35 +782,5 @@ def _offset(zone: str) -> int | None:
     return (1 if zone[0] == "+" else -1) * (hours * 60 + minutes) * 60 * 10**9
 
 
-# Steps in words
-
-
 def _day_in_words(parsed: _Parsed, n: int) -> str:
     return str(np.datetime64(int(parsed.days[n]), "D")) if parsed.exists[n] else "no date"
-
-
-def _months_between(values: np.ndarray, unit: str) -> np.ndarray | None:
-    """Months between sorted dates that have one day of the month and time of day, or are all last of their months."""
-    moments = values.astype(f"datetime64[{unit}]")
-    days = moments.astype("datetime64[D]")
-    months = days.astype("datetime64[M]")
-    of_month = days - months.astype("datetime64[D]")
-    is_last = (days + 1).astype("datetime64[M]") > months
-    of_day = moments - days
-    if not (of_day == of_day[0]).all() or not ((of_month == of_month[0]).all() or is_last.all()):
-        return None
-    between = np.diff(months.astype(np.int64))
-    return between if (between > 0).all() else None
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count} {name}" + ("s" if count != 1 else "")
-
-
-def _duration_in_words(nanoseconds: int) -> str:
-    units = (("day", _DAY), ("h", _HOUR), ("min", 60 * 10**9), ("s", 10**9), ("ms", 10**6), ("µs", 10**3), ("ns", 1))
-    for name, size in units:
-        if nanoseconds and nanoseconds % size == 0 and nanoseconds < 10_000 * size:
-            return _counted(nanoseconds // size, name) if name == "day" else f"{nanoseconds // size} {name}"
-    name, size = next((unit for unit in units if nanoseconds >= unit[1]), units[3])
-    return f"{nanoseconds / size:.4g} {name}" + ("s" if name == "day" else "")

@@ -280,6 +280,8 @@ def evaluate(
             return _scored(model, dataset, say)
         said = (reading or Reading()).or_else(_trained_reading(model))
         dataset = read_source(data, model.task, said).dataset
+        for line in dataset.notes:
+            say(line)
         if (folder / SETTINGS).exists():
             own = with_test(dataset)
             if not open_run(folder).has_changed(own):
