@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.rows import KEPT, REPOSITORY, RESULTS, SIZES, Row, read
+from benchmarks.step import LOOPS, STEPS
 from tidegate.probes.race import CASES, CELLS
 
 PAGE, README = REPOSITORY / "docs" / "benchmarks.md", REPOSITORY / "README.md"
@@ -60,6 +61,7 @@ def page(rows: list[Row]) -> str:
             memory(found),
             accuracy(found),
             step(found),
+            loop(found),
             end_to_end(found),
         ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -137,7 +139,7 @@ class Found:
 
     def of(self, mode: str) -> list[tuple[str, str, Race]]:
         """Case, what and rows of every race of a mode, in the order of the cases."""
-        order = [*CASES, "step", ""]
+        order = [*CASES, *(case.name for case in (*STEPS, *LOOPS)), ""]
         among = [(case, what, race) for (kind, what, case), race in self.races.items() if kind == mode]
         ranked = [race for race in among if "tidegate" in race[2]]
         return sorted(ranked, key=lambda race: (order.index(race[0]), [*CELLS, race[1]].index(race[1])))
@@ -242,9 +244,33 @@ def goals(found: Found) -> str:
     most, where = max(shares, default=(None, ""))
     add("ragged, time over our own padded time", 0.65, None, most, len(shares), 12, where, "{:.2f}", at_most=True)
 
-    steps = [(1 / r, what.upper()) for _, what, race in found.of("step") if (r := ratio(race, ("torch",)))]
-    most, where = max(steps, default=(None, ""))
-    add("one step of one sequence, time over torch.nn's", 0.7, None, most, len(steps), 3, where, "{:.2f}", at_most=True)
+    one, wanted = found.of("one step"), len(STEPS) * len(CELLS)
+    shares = [
+        (share, f"{case}, {what.upper()}, {who}", int(case.split("-")[1])) for case, what, who, share in of_best(one)
+    ]
+    for title, must, among in (
+        (
+            "one step, 64 features or more, our layer and cell over the best of torch.nn's",
+            1.0,
+            range(64, 10**6),
+        ),
+        ("one step, fewer features", 1.1, range(64)),
+    ):
+        most, where, _ = max((share for share in shares if share[2] in among), default=(None, "", 0))
+        add(title, must, None, most, len(one), wanted, where, "{:.2f}", at_most=True)
+    average_share = mean([share for share, _, _ in shares]) if shares else None
+    add("one step, geometric mean", 0.6, 0.4, average_share, len(one), wanted, "", "{:.2f}", at_most=True)
+    loop = found.of("loop")
+    add(
+        "training loop of 50 calls of a cell, geometric mean",
+        1.8,
+        3,
+        average(loop, ("torch",)),
+        len(loop),
+        len(LOOPS) * 3,
+    )
+    least, where = worst(loop, ("torch",))
+    add("the same, every case", 1, None, least, len(loop), len(LOOPS) * 3, where)
 
     wrong = [
         (value / race["torch"]["error"][name], f"{case}, {what.upper()}, {name}")
@@ -395,16 +421,57 @@ def accuracy(found: Found) -> str:
     return "\n".join(["### Accuracy", "", about, "", *table(head, lines)])
 
 
+def of_best(races: list[tuple[str, str, Race]]) -> list[tuple[str, str, str, float]]:
+    """Case, cell, and our time over the best of torch.nn's layer and cell: for our layer, and for our cell."""
+    shares = []
+    for case, what, race in races:
+        best = min(median(race[name]) for name in ("torch", "torch cell"))
+        shares += [(case, what, who, median(race[name]) / best) for name, who in OURS.items()]
+    return shares
+
+
+OURS = {"tidegate": "layer", "tidegate cell": "cell"}
+
+
 def step(found: Found) -> str:
-    races = [race for race in found.of("step") if "torch" in race[2]]
-    lines = [
-        [what.upper(), *(f"{1e3 * median(race[name]):.1f} µs" for name in ("torch", "tidegate"))]
-        for _, what, race in races
-    ]
-    if not lines:
+    races = found.of("one step")
+    if not races:
         return ""
-    about = "One step of one sequence, 16 features in and out, in inference mode."
-    return "\n".join(["### Latency", "", about, "", *table(["cell", "torch.nn", "tidegate"], lines, left=1)])
+    lines = []
+    for case, what, race in races:
+        _, H, B = case.split("-")
+        names = ("torch", "torch cell", "tidegate", "tidegate cell")
+        shares = [share for *_, share in of_best([(case, what, race)])]
+        ratios = [f"{share:.2f}{' **slower**' if share > 1 else ''}" for share in shares]
+        lines.append([what.upper(), H, B, *(f"{1e3 * median(race[name]):.1f} µs" for name in names), *ratios])
+    about = "One step from a state in inference mode; the ratios are our time over the better of torch.nn's two."
+    head = [
+        "cell",
+        "features",
+        "sequences",
+        "torch.nn's layer",
+        "torch.nn's cell",
+        "our layer",
+        "our cell",
+        "layer",
+        "cell",
+    ]
+    return "\n".join(["### One step", "", about, "", *table(head, lines, left=1)])
+
+
+def loop(found: Found) -> str:
+    races = found.of("loop")
+    if not races:
+        return ""
+    lines = []
+    for case, what, race in races:
+        _, H, B = case.split("-")
+        times_of = [f"{number(median(race[name]))} ms" for name in ("torch", "tidegate")]
+        faster = ratio(race, ("torch",)) or 0
+        lines.append([what.upper(), H, B, *times_of, f"{faster:.2f}×{' **slower**' if faster < 1 else ''}"])
+    about = "Forward and backward through 50 calls of a one-step cell, with all gradients."
+    head = ["cell", "features", "sequences", "torch.nn", "tidegate", "faster"]
+    return "\n".join(["### Training through a loop of steps", "", about, "", *table(head, lines, left=1)])
 
 
 def end_to_end(found: Found) -> str:

@@ -9,8 +9,9 @@ from tidegate.errors import TidegateError, missing_extra
 
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import use_backend
-    from tidegate.layers import GRU, LSTM, RNN
+    from tidegate.layers import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
     from tidegate.layers.accelerate import accelerate, explain, patch, restore, restored
+    from tidegate.layers.stream import Stream
     from tidegate.preparation import read_dataset
     from tidegate.tasks import SequenceClassifier, SequenceRegressor
     from tidegate.tasks.load import load
@@ -21,8 +22,12 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "RNNCell",
     "SequenceClassifier",
     "SequenceRegressor",
+    "Stream",
     "TidegateError",
     "accelerate",
     "explain",
@@ -37,10 +42,14 @@ __all__ = [
 # A name loads its room when it is first used, so that the command line answers without importing torch.
 _ROOM_OF = {
     "GRU": "tidegate.layers",
+    "GRUCell": "tidegate.layers",
     "LSTM": "tidegate.layers",
+    "LSTMCell": "tidegate.layers",
     "RNN": "tidegate.layers",
+    "RNNCell": "tidegate.layers",
     "SequenceClassifier": "tidegate.tasks",
     "SequenceRegressor": "tidegate.tasks",
+    "Stream": "tidegate.layers.stream",
     "accelerate": "tidegate.layers.accelerate",
     "explain": "tidegate.layers.accelerate",
     "load": "tidegate.tasks",

@@ -74,7 +74,9 @@ def test_every_part_has_its_section():
     error = {"output": 1e-7, "gradient of x": 4e-7}
     rows = [
         *(row(name, 1.0, "ragged") for name in ("tidegate", "tidegate padded", "torch")),
-        *(row(name, 0.02, "step", case="step") for name in ("tidegate", "torch")),
+        *(row(name, 0.02, "one step", case="step-16-1") for name in ("tidegate", "torch", "torch cell")),
+        row("tidegate cell", 0.01, "one step", case="step-16-1"),
+        *(row(name, 9.0, "loop", case="loop-32-1") for name in ("tidegate", "torch")),
         row("tidegate", 1.0, "memory", mib=3.0),
         row("torch", 1.0, "memory", mib=2.0),
         row("tidegate", 1.0, "accuracy", error=error),
@@ -84,7 +86,14 @@ def test_every_part_has_its_section():
         row("torch", 1.0, "example", "curve", case="", seconds=600.0, steps=5000, timed_steps=500),
     ]
     text = page(rows)
-    for title in ("Training on ragged batches", "Memory", "Accuracy", "Latency", "From start to end"):
+    for title in (
+        "Training on ragged batches",
+        "Memory",
+        "Accuracy",
+        "One step",
+        "Training through a loop of steps",
+        "From start to end",
+    ):
         assert f"### {title}\n" in text
     assert line_of(text, "| error over").endswith("| 4.00 (curve, GRU, gradient of x) | **missed** on 1 of 18 |")
     assert line_of(text, "| peak memory").endswith("| 1.50 (curve, GRU) | **missed** on 1 of 18 |")

@@ -51,3 +51,15 @@ def project(mode: str, weights: Direction, x: Tensor) -> tuple[Tensor, Tensor | 
         return F.linear(x, weights.w_ih, b_ih + b_hh), None
     H = weights.w_hh.shape[1]
     return F.linear(x, weights.w_ih, b_ih + F.pad(b_hh[: 2 * H], (0, H))), b_hh[2 * H :]
+
+
+def step(mode: str, x: Tensor, state: State | None, weights: list[Tensor | None]) -> State:
+    """One step of x [B, I] or [I] from a state, zero if none."""
+    w_ih, w_hh, b_ih, b_hh = weights
+    assert w_ih is not None and w_hh is not None
+    direction = Direction(w_ih, w_hh, b_ih, b_hh, None)
+    gates, b_hn = project(mode, direction, x)
+    if state is None:
+        zeros = x.new_zeros(*x.shape[:-1], w_hh.shape[1])
+        state = (zeros, zeros) if mode == "LSTM" else (zeros,)
+    return step_of(mode, direction, b_hn)(state, gates)

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from torch import nn
 
 from tidegate.errors import ConfigError
-from tidegate.layers.gru import GRU
+from tidegate.layers.gru import GRU, GRUCell
 from tidegate.layers.initialize import INITIALIZATIONS, initialize
-from tidegate.layers.lstm import LSTM
-from tidegate.layers.rnn import RNN
+from tidegate.layers.lstm import LSTM, LSTMCell
+from tidegate.layers.rnn import RNN, RNNCell
 
 LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 """The layer of each cell name."""
@@ -23,4 +23,15 @@ def layer_of(cell: str) -> Callable[..., nn.RNNBase]:
     return LAYERS[cell]
 
 
-__all__ = ["GRU", "INITIALIZATIONS", "LAYERS", "LSTM", "RNN", "initialize", "layer_of"]
+__all__ = [
+    "GRU",
+    "INITIALIZATIONS",
+    "LAYERS",
+    "LSTM",
+    "RNN",
+    "GRUCell",
+    "LSTMCell",
+    "RNNCell",
+    "initialize",
+    "layer_of",
+]

@@ -20,17 +20,21 @@ from tidegate.kernels.dispatch import BACKENDS, Request, choose
 from tidegate.kernels.stack import weights_of
 from tidegate.layers import tools
 from tidegate.layers.base import run_layer
-from tidegate.layers.gru import GRU
-from tidegate.layers.lstm import LSTM
-from tidegate.layers.rnn import RNN
+from tidegate.layers.cell import mode_of, run_cell
+from tidegate.layers.gru import GRU, GRUCell
+from tidegate.layers.lstm import LSTM, LSTMCell
+from tidegate.layers.rnn import RNN, RNNCell
 
 Module = TypeVar("Module", bound=nn.Module)
 
-OURS: dict[type[nn.Module], type[nn.Module]] = {nn.RNN: RNN, nn.LSTM: LSTM, nn.GRU: GRU}
+OURS: dict[type[nn.Module], type[nn.Module]] = {
+    **{nn.RNN: RNN, nn.LSTM: LSTM, nn.GRU: GRU},
+    **{nn.RNNCell: RNNCell, nn.LSTMCell: LSTMCell, nn.GRUCell: GRUCell},
+}
 
 
 def accelerate(module: Module) -> Module:
-    """Make every torch.nn.RNN, LSTM and GRU inside a module fast, in place, and return the module.
+    """Make every torch.nn.RNN, LSTM and GRU inside a module fast, and their cells, in place; return the module.
 
     A layer stays the same object of the same class with the same parameters, so optimizers, hooks, parametrizations,
     `state_dict`, and whatever goes by the class of a layer, go on; only its `forward` is replaced, on the object. It
@@ -86,7 +90,7 @@ def restored(module: Module) -> Iterator[Module]:
 
 @contextmanager
 def patch() -> Iterator[None]:
-    """Make every torch.nn.RNN, LSTM and GRU fast that is created within the block, as by a package's `fit`.
+    """Make every torch.nn.RNN, LSTM, GRU and cell fast that is created within the block, as by a package's `fit`.
 
     The layers stay fast afterwards. The block is for the whole process: other threads' layers are made fast too.
 
@@ -95,28 +99,38 @@ def patch() -> Iterator[None]:
     >>> print(explain(layer))
     (itself)  GRU  cpu  tidegate's fused C++ kernels
     """
-    create = nn.RNNBase.__init__
-
-    @wraps(create)
-    def create_fast(self: nn.RNNBase, *args: Any, **kwargs: Any) -> None:
-        create(self, *args, **kwargs)
-        _accelerate(self)
-
-    nn.RNNBase.__init__ = create_fast  # type: ignore[method-assign]
+    before = {base: base.__init__ for base in (nn.RNNBase, nn.RNNCellBase)}
+    for base in before:
+        base.__init__ = _create_fast(base.__init__)  # type: ignore[method-assign]
     try:
         yield
     finally:
-        nn.RNNBase.__init__ = create  # type: ignore[method-assign]
+        for base, create in before.items():
+            base.__init__ = create  # type: ignore[method-assign]
+
+
+def _create_fast(create: Callable[..., None]) -> Callable[..., None]:
+    @wraps(create)
+    def create_fast(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        create(self, *args, **kwargs)
+        _accelerate(self)
+
+    return create_fast
 
 
 # What stands on a layer of torch.nn's class in place of its forward.
 
 
-def _forward_like(torchs: Callable[..., Any], run: Callable[..., Any] = run_layer) -> Any:
-    """A method that runs the layer it was made for, and that shows torch.nn's source to whoever reads it."""
+def _forward_like(torchs: Callable[..., Any], layer: Any = run_layer, cell: Any = run_cell) -> Any:
+    """A method that runs the layer or cell it was made for, and shows torch.nn's source to whoever reads it."""
 
-    def forward(self: Any, input: Any, hx: Any = None, *, lengths: Any = None) -> Any:
-        return run(self.layer, input, hx, lengths)
+    def forward_layer(self: Any, input: Any, hx: Any = None, *, lengths: Any = None) -> Any:
+        return layer(self.layer, input, hx, lengths)
+
+    def forward_cell(self: Any, input: Any, hx: Any = None) -> Any:
+        return cell(self.layer, input, hx)
+
+    forward: Any = forward_cell if "Cell" in torchs.__qualname__ else forward_layer
 
     # TorchScript compiles the source that `__wrapped__` leads to, and looks up its names among these globals.
     made = FunctionType(forward.__code__, torchs.__globals__, closure=forward.__closure__)
@@ -128,9 +142,9 @@ def _forward_like(torchs: Callable[..., Any], run: Callable[..., Any] = run_laye
 
 
 class FastForward:
-    """Runs one layer of torch.nn's class on tidegate's backends."""
+    """Runs one layer or cell of torch.nn's class on tidegate's backends."""
 
-    def __init__(self, layer: nn.RNNBase) -> None:
+    def __init__(self, layer: nn.Module) -> None:
         self.layer = layer
 
 
@@ -146,14 +160,29 @@ class GRUForward(FastForward):
     forward = _forward_like(nn.GRU.forward)
 
 
-FORWARDS: dict[type[nn.Module], type[FastForward]] = {nn.RNN: RNNForward, nn.LSTM: LSTMForward, nn.GRU: GRUForward}
+class RNNCellForward(FastForward):
+    forward = _forward_like(nn.RNNCell.forward)
+
+
+class LSTMCellForward(FastForward):
+    forward = _forward_like(nn.LSTMCell.forward)
+
+
+class GRUCellForward(FastForward):
+    forward = _forward_like(nn.GRUCell.forward)
+
+
+FORWARDS: dict[type[nn.Module], type[FastForward]] = {
+    **{nn.RNN: RNNForward, nn.LSTM: LSTMForward, nn.GRU: GRUForward},
+    **{nn.RNNCell: RNNCellForward, nn.LSTMCell: LSTMCellForward, nn.GRUCell: GRUCellForward},
+}
 
 
 def _accelerate(layer: nn.Module) -> None:
     if not _is_recurrent(layer) or tools.is_ours(layer) or _why_left(layer) is not None:
         return
     if (plain := _plain(type(layer))) in FORWARDS:
-        layer.forward = FORWARDS[plain](layer).forward  # type: ignore[arg-type, attr-defined]
+        layer.forward = FORWARDS[plain](layer).forward  # type: ignore[attr-defined]
     else:
         layer.__class__ = _derived(type(layer))  # type: ignore[arg-type]
 
@@ -270,9 +299,12 @@ def _explain(name: str, layer: nn.Module) -> LayerExplanation:
         return LayerExplanation(name, kind, None, reason)
     if not tools.is_ours(layer):
         return LayerExplanation(name, kind, None, "it is torch.nn's; tidegate.accelerate makes it fast")
-    assert isinstance(layer, nn.RNNBase)
-    weight = weights_of(layer)[0]
-    request = Request(layer.mode, weight.device.type, weight.dtype, layer.proj_size)
+    if isinstance(layer, nn.RNNCellBase):
+        request = Request(mode_of(layer), layer.weight_ih.device.type, layer.weight_ih.dtype)
+    else:
+        assert isinstance(layer, nn.RNNBase)
+        weight = weights_of(layer)[0]
+        request = Request(layer.mode, weight.device.type, weight.dtype, layer.proj_size)
     backend = choose(request)
     refused = []
     for other in BACKENDS.values():
@@ -312,8 +344,7 @@ def _is_recurrent_in_python(layer: nn.Module) -> bool:
     return named and next(layer.parameters(), None) is not None and not any(map(_is_recurrent, layer.modules()))
 
 
-CELLS = (nn.RNNCell, nn.LSTMCell, nn.GRUCell)
-NAMES = {*(cls.__name__ for cls in OURS), *(cls.__name__ for cls in CELLS)}
+NAMES = {cls.__name__ for cls in OURS}
 
 
 def _is_recurrent(layer: nn.Module) -> bool:
@@ -331,8 +362,6 @@ def _why_left(layer: nn.Module) -> str | None:
         return "TorchScript has compiled it already; accelerate the model before tracing"
     if type(layer).__module__.startswith("torch.ao.nn."):
         return "it is quantized, and the kernels compute in floating point"
-    if isinstance(layer, nn.RNNCellBase):
-        return "it runs one step a call; a whole layer in its place can be accelerated"
     if tools.is_ours(layer):
         return None
     if "forward" in vars(layer):
@@ -343,7 +372,7 @@ def _why_left(layer: nn.Module) -> str | None:
     if plain is not type(layer):
         return f"{type(layer).__qualname__} is parametrized; accelerate the model before"
     if not isinstance(layer, tuple(OURS)):
-        return f"{type(layer).__qualname__} is derived from torch.nn.RNNBase itself"
+        return f"{type(layer).__qualname__} is derived from torch.nn's base class itself"
     return _why_not_derived(type(layer))
 
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from tidegate.errors import ConfigError, ShapeError
-from tidegate.kernels.dispatch import Request, choose, is_recorded
+from tidegate.kernels.cpu import layer as kernels
+from tidegate.kernels.dispatch import Request, choose, is_recorded, wanted_backend
 from tidegate.kernels.stack import check_range, weights_of
 from tidegate.layers import tools
 
@@ -55,11 +56,7 @@ class RecurrentLayer(nn.RNNBase):
         return run_layer(self, input, hx, lengths)
 
     def __prepare_scriptable__(self) -> nn.Module:
-        raise ConfigError(
-            got=f"torch.jit.script on a tidegate.{type(self).__name__}, which TorchScript cannot compile",
-            wanted="a layer of torch.nn's",
-            do="script inside `with tidegate.restored(model):`",
-        )
+        return tools.refuse_to_script(self)
 
 
 tools.FORWARDS.add(RecurrentLayer.forward)
@@ -73,6 +70,12 @@ def run_layer(
 ) -> tuple[Any, Any]:
     """Run any torch.nn layer as `RecurrentLayer.forward` describes."""
     weights = weights_of(layer)
+    if (
+        lengths is None
+        and not torch.is_grad_enabled()
+        and (found := _run_directly(layer, input, hx, weights)) is not None
+    ):
+        return found
     watched = tools.is_watched(input, hx, weights)
     if lengths is None and (watched or (isinstance(input, PackedSequence) and is_recorded())):
         return tools.run_as_torch(layer, input, hx)
@@ -101,6 +104,30 @@ def run_layer(
     x = input.unsqueeze(1)
     output, final = _run(layer, x, _state_of(layer, hx, x, batched), None, weights, backend)
     return output.squeeze(1), _final_of(layer, tuple(s.squeeze(1) for s in final))
+
+
+def _run_directly(layer: nn.RNNBase, input: Any, hx: Any, weights: list[Tensor]) -> tuple[Any, Any] | None:
+    """The call that is made most often where every microsecond counts: one layer in one direction without gradients.
+
+    The kernels check the tensors; none, and nothing done, where they do not fit, or where the call is another.
+    """
+    if layer.num_layers != 1 or layer.bidirectional or layer.proj_size or type(input) is not Tensor or input.dim() != 3:
+        return None
+    if wanted_backend() not in ("auto", "cpu") or tools.is_looked_at():
+        return None
+    x = input.transpose(0, 1) if layer.batch_first else input
+    is_lstm = layer.mode == "LSTM"
+    if hx is None:
+        h0 = x.new_zeros(1, x.shape[1], layer.hidden_size)
+        hx = (h0, h0) if is_lstm else h0
+    state = tuple(hx) if is_lstm and isinstance(hx, (tuple, list)) else (hx,)
+    if len(state) != 1 + is_lstm:
+        return None
+    found = kernels.forward_directly(layer.mode, x, state, weights if layer.bias else [*weights, None, None])
+    if found is None:
+        return None
+    output, *final = found
+    return output.transpose(0, 1) if layer.batch_first else output, tuple(final) if is_lstm else final[0]
 
 
 def _run_packed(

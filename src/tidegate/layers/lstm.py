@@ -1,8 +1,9 @@
-"""The LSTM layer. Its equations: tidegate.cells.lstm."""
+"""The LSTM layer and its one-step cell. Its equations: tidegate.cells.lstm."""
 
 from torch import nn
 
 from tidegate.layers.base import RecurrentLayer
+from tidegate.layers.cell import RecurrentCell
 
 
 class LSTM(RecurrentLayer, nn.LSTM):
@@ -18,4 +19,18 @@ class LSTM(RecurrentLayer, nn.LSTM):
     >>> output, (h_n, c_n) = layer(torch.randn(2, 7, 3), lengths=torch.tensor([7, 4]))
     >>> output.shape, h_n.shape
     (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
+    """
+
+
+class LSTMCell(RecurrentCell, nn.LSTMCell):
+    """One step of an LSTM: torch.nn.LSTMCell on faster kernels, forward and backward.
+
+    Takes torch.nn.LSTMCell's arguments, holds its parameters under the same names, and gives its results. See
+    `RecurrentCell.forward` for shapes and errors.
+
+    >>> import torch, tidegate
+    >>> cell = tidegate.LSTMCell(input_size=3, hidden_size=5)
+    >>> h, c = cell(torch.randn(2, 3), (torch.zeros(2, 5), torch.zeros(2, 5)))
+    >>> h.shape
+    torch.Size([2, 5])
     """

@@ -33,19 +33,30 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.overrides import has_torch_function
 from torch.utils._device import DeviceContext
 
+from tidegate.errors import ConfigError
+from tidegate.kernels.dispatch import is_recorded, is_transformed
 from tidegate.kernels.stack import weights_of_direction
 
 State = tuple[Tensor, ...]
 
-TORCH: dict[str, type[nn.RNNBase]] = {"RNN_TANH": nn.RNN, "RNN_RELU": nn.RNN, "LSTM": nn.LSTM, "GRU": nn.GRU}
-"""torch.nn's class of each mode."""
+TORCH: tuple[Any, ...] = (nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell)
+"""The layers and cells that tidegate runs."""
 
 PLAIN = {Tensor, nn.Parameter, type(None), tuple, list, PackedSequence}
 
 
-def torch_class(layer: nn.RNNBase) -> Any:
-    """torch.nn's class of a layer, whatever was derived from it."""
-    return TORCH[layer.mode]
+def torch_class(layer: nn.Module) -> Any:
+    """torch.nn's class of a layer or cell, whatever was derived from it."""
+    return next(base for base in type(layer).__mro__ if base in TORCH)
+
+
+def refuse_to_script(layer: nn.Module) -> nn.Module:
+    """What torch.jit.script meets on a class of ours: to give it torch.nn's would change the model that holds it."""
+    raise ConfigError(
+        got=f"torch.jit.script on a tidegate.{type(layer).__name__}, which TorchScript cannot compile",
+        wanted="a layer of torch.nn's",
+        do="script inside `with tidegate.restored(model):`",
+    )
 
 
 # Who looks on at a call.
@@ -65,6 +76,18 @@ def is_watched(input: Any, hx: Any, weights: Sequence[Tensor]) -> bool:
         return True
     others = tuple(tensor for tensor in (*given, *weights) if type(tensor) not in PLAIN)
     return bool(others) and has_torch_function(others)
+
+
+def is_looked_at() -> bool:
+    """Whether anybody may look on at all, or the operators matter: a compiler, a mode, a transformation, autocast."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._len_torch_function_stack() > 0
+        or torch._C._is_any_autocast_enabled()
+        or is_recorded()
+        or is_transformed()
+    )
 
 
 def run_as_torch(layer: nn.RNNBase, input: Any, hx: Any) -> tuple[Any, Any]:

@@ -44,3 +44,33 @@ def backward(
     d_weights: list[Tensor | None],
     threads: int,
 ) -> bool: ...
+def step(
+    cell: int,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    hn: Tensor,
+    cn: Tensor | None,
+    saved: Tensor | None,
+    threads: int,
+) -> bool: ...
+def step_backward(
+    cell: int,
+    x: Tensor,
+    h0: Tensor,
+    c0: Tensor | None,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    hn: Tensor | None,
+    saved: Tensor | None,
+    d_hn: Tensor | None,
+    d_cn: Tensor | None,
+    to: list[Tensor | None],
+    threads: int,
+) -> bool: ...

@@ -154,6 +154,82 @@ struct Layer {
   }
 };
 
+// The call of one step, and what its forward and backward both read.
+struct Step {
+  Reader read;
+  Call call = {};
+
+  Step(int cell, nb::handle x, nb::handle h0, nb::handle c0, nb::handle w_ih, nb::handle w_hh, nb::handle b_ih, nb::handle b_hh,
+       nb::handle hn, nb::handle saved, int threads) {
+    const Seen of_x = read.any(x), of_h0 = read.any(h0);
+    read.kind = of_x.kind;
+    read.fits = read.fits && (of_x.kind == Kind::float32 || of_x.kind == Kind::float64) && of_x.axes == 2 && of_h0.axes == 2;
+    if (!read.fits) return;
+    const Cell kind = static_cast<Cell>(cell);
+    const Index B = of_x.shape[0], I = of_x.shape[1], H = of_h0.shape[1], G = gates(kind) * H;
+    read.fits = (kind == Cell::lstm) != c0.is_none() && B > 0;
+    read.thorough = B * G * (I + H) >= Index(1) << 16;
+    call.cell = kind;
+    call.T = 1, call.B = B, call.I = I, call.H = call.P = H;
+    call.threads = allowed(threads);
+    call.x = rows(x, I);
+    call.h0 = read.needed(h0, {B, H}), call.c0 = read.dense(c0, {B, H});
+    call.w_ih = read.needed(w_ih, {G, I}), call.w_hh = read.needed(w_hh, {G, H});
+    call.b_ih = read.dense(b_ih, {G}), call.b_hh = read.dense(b_hh, {G});
+    if (!hn.is_none()) call.out = {read.needed(hn, {B, H}), 0, H};
+    if (!read.fits || saved.is_none()) return;
+    const Seen of_saved = read.any(saved);
+    const Index width = engine().vector_bytes / read.bytes();
+    const Index least = B * ((H + width - 1) / width) * saved_vectors(kind) * engine().vector_bytes;
+    read.fits = read.fits && of_saved.kind == Kind::byte && of_saved.axes == 1 && of_saved.is_dense() && of_saved.count() >= least;
+    call.saved = of_saved.at;
+  }
+
+  // A tensor [B, N] whose rows are dense; none where it is None.
+  Rows rows(nb::handle tensor, Index N) {
+    if (tensor.is_none()) return {};
+    const Seen seen = read.any(tensor);
+    read.fits = read.fits && seen.kind == read.kind && seen.has_shape({call.B, N}) && (seen.stride[1] == 1 || N == 1);
+    return {seen.at, 0, seen.stride[0]};
+  }
+  const Engine& engine() const { return read.kind == Kind::float64 ? *chosen.precise : *chosen.single; }
+
+  bool run(void (*const Engine::*pass)(const Call&)) {
+    if (!read.fits) return false;
+    const auto function = engine().*pass;
+    nb::gil_scoped_release release;
+    function(call);
+    return true;
+  }
+};
+
+bool run_step(int cell, nb::handle x, nb::handle h0, nb::handle c0, nb::handle w_ih, nb::handle w_hh, nb::handle b_ih,
+              nb::handle b_hh, nb::handle hn, nb::handle cn, nb::handle saved, int threads) {
+  Step step(cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, hn, saved, threads);
+  Call& call = step.call;
+  call.hn = call.out.data;
+  call.cn = step.read.fits ? step.read.dense(cn, {call.B, call.H}) : nullptr;
+  return step.run(&Engine::forward);
+}
+
+bool run_step_backward(int cell, nb::handle x, nb::handle h0, nb::handle c0, nb::handle w_ih, nb::handle w_hh, nb::handle b_ih,
+                       nb::handle b_hh, nb::handle hn, nb::handle saved, nb::handle d_hn, nb::handle d_cn, const nb::list& to,
+                       int threads) {
+  Step step(cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, hn, saved, threads);
+  Reader& read = step.read;
+  Call& call = step.call;
+  if (!read.fits || nb::len(to) != 7) return false;
+  const Index B = call.B, I = call.I, H = call.H, G = gates(call.cell) * H;
+  call.d_hn = read.dense(d_hn, {B, H}), call.d_cn = read.dense(d_cn, {B, H});
+  call.d_x = step.rows(to[0], I);
+  call.d_h0 = read.dense(to[1], {B, H}), call.d_c0 = read.dense(to[2], {B, H});
+  call.d_w_ih = read.dense(to[3], {G, I}), call.d_w_hh = read.dense(to[4], {G, H});
+  call.d_b_ih = read.dense(to[5], {G}), call.d_b_hh = read.dense(to[6], {G});
+  const bool reads_h = call.cell == Cell::rnn_tanh || call.cell == Cell::rnn_relu;
+  read.fits = read.fits && (call.saved || !saved_vectors(call.cell)) && (call.out.data || !reads_h);
+  return step.run(&Engine::backward);
+}
+
 bool run_forward(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& weights, nb::handle lengths,
                  nb::handle out, nb::handle hn, nb::handle cn, nb::handle saved, int threads) {
   Layer layer(cell, x, h0, c0, weights, lengths, saved, threads);
@@ -237,6 +313,10 @@ NB_MODULE(_cpu, m) {
   // False, and nothing done, unless every tensor is of its shape and type, on the CPU, with its numbers in order.
   m.def("forward", &run_forward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "weights"_a, "lengths"_a.none(), "out"_a, "hn"_a,
         "cn"_a.none(), "saved"_a.none(), "threads"_a);
+  m.def("step", &run_step, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "w_ih"_a, "w_hh"_a, "b_ih"_a.none(), "b_hh"_a.none(), "hn"_a,
+        "cn"_a.none(), "saved"_a.none(), "threads"_a);
+  m.def("step_backward", &run_step_backward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "w_ih"_a, "w_hh"_a, "b_ih"_a.none(),
+        "b_hh"_a.none(), "hn"_a.none(), "saved"_a.none(), "d_hn"_a.none(), "d_cn"_a.none(), "to"_a, "threads"_a);
   m.def("backward", &run_backward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "weights"_a, "lengths"_a.none(), "out"_a,
         "saved"_a.none(), "d_out"_a.none(), "d_hn"_a.none(), "d_cn"_a.none(), "d_x"_a.none(), "d_h0"_a.none(),
         "d_c0"_a.none(), "d_weights"_a, "threads"_a);

@@ -1,5 +1,6 @@
 // engine.cpp — the kernels for one instruction set; compiled once for each.
 #include "backward.hpp"
+#include "few.hpp"
 
 namespace tidegate {
 namespace TIDEGATE_ISA {
@@ -7,24 +8,31 @@ namespace {
 
 template <typename C, Cell cell> constexpr bool is = C::gates == gates(cell) && C::saved == saved_vectors(cell);
 
+template <typename T, typename C> void forward_either(const Call& call) {
+  return is_few(call) ? forward_few<T, C>(call) : forward<T, C>(call);
+}
+template <typename T, typename C> void backward_either(const Call& call) {
+  return is_few(call) ? backward_few<T, C>(call) : backward<T, C>(call);
+}
+
 template <typename T> struct Engines {
   static_assert(is<Rnn<T, false>, Cell::rnn_tanh> && is<Rnn<T, true>, Cell::rnn_relu>);
   static_assert(is<Lstm<T>, Cell::lstm> && is<Gru<T>, Cell::gru>);
 
   static void forward_any(const Call& call) {
     switch (call.cell) {
-      case Cell::rnn_tanh: return forward<T, Rnn<T, false>>(call);
-      case Cell::rnn_relu: return forward<T, Rnn<T, true>>(call);
-      case Cell::lstm: return forward<T, Lstm<T>>(call);
-      case Cell::gru: return forward<T, Gru<T>>(call);
+      case Cell::rnn_tanh: return forward_either<T, Rnn<T, false>>(call);
+      case Cell::rnn_relu: return forward_either<T, Rnn<T, true>>(call);
+      case Cell::lstm: return forward_either<T, Lstm<T>>(call);
+      case Cell::gru: return forward_either<T, Gru<T>>(call);
     }
   }
   static void backward_any(const Call& call) {
     switch (call.cell) {
-      case Cell::rnn_tanh: return backward<T, Rnn<T, false>>(call);
-      case Cell::rnn_relu: return backward<T, Rnn<T, true>>(call);
-      case Cell::lstm: return backward<T, Lstm<T>>(call);
-      case Cell::gru: return backward<T, Gru<T>>(call);
+      case Cell::rnn_tanh: return backward_either<T, Rnn<T, false>>(call);
+      case Cell::rnn_relu: return backward_either<T, Rnn<T, true>>(call);
+      case Cell::lstm: return backward_either<T, Lstm<T>>(call);
+      case Cell::gru: return backward_either<T, Gru<T>>(call);
     }
   }
 };

@@ -308,6 +308,23 @@ def forward(
     return out, hn, cn
 
 
+def forward_directly(mode: str, x: Tensor, state: State, weights: Sequence[Tensor | None]) -> tuple[Tensor, ...] | None:
+    """The output and the final state of one direction; none, and nothing done, where the tensors are not as the kernels
+    read them.
+    """
+    if MISSING is not None or not PLAIN.issuperset(map(type, (*state, *weights))) or state[0] is None:
+        return None
+    h0, c0 = state if len(state) == 2 else (state[0], None)
+    if h0.dim() != 3 or 0 in x.shape:
+        return None
+    out, hn = x.new_empty(*x.shape[:2], h0.shape[2]), torch.empty_like(h0, memory_format=torch.contiguous_format)
+    cn = None if c0 is None else torch.empty_like(hn)
+    threads = torch.get_num_threads()
+    if not _cpu.forward(CELLS[mode], x, h0, c0, [*weights], None, out, hn, cn, None, threads):
+        return None
+    return (out, hn) if cn is None else (out, hn, cn)
+
+
 def backward(
     cell: int,
     x: Tensor,
