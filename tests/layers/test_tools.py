@@ -169,8 +169,8 @@ torch.testing.assert_close({load}(x), expected)
 
 
 ONNX_OPTIONS = [
-    {"num_layers": L, "bidirectional": bidirectional, "bias": bias, "batch_first": batch_first}
-    for L, bidirectional, bias, batch_first in itertools.product((1, 2), (False, True), (True, False), (False, True))
+    {"num_layers": L, "bidirectional": bidirectional, "bias": bias, "batch_first": not bias}
+    for L, bidirectional, bias in itertools.product((1, 2), (False, True), (True, False))
 ]
 
 
