@@ -20,7 +20,7 @@ inline bool is_few(const Call& call) {
 
 inline Plan plan_of_few(const Call& call, Index gates, Index element) {
   const Index bytes = gates * call.H * (call.H + call.I) * element;
-  return call.threads > 1 && bytes > second_cache ? Plan{call.threads, 1} : Plan{1, 1};
+  return call.threads > 1 && bytes * (1 + call.B) / 2 > second_cache ? Plan{call.threads, 1} : Plan{1, 1};
 }
 
 // The sums over the lanes of four vectors.
@@ -156,33 +156,51 @@ template <typename T> struct FewRows {
   T d[few_rows][few_together];
   Index count;
 
-  TIDEGATE_INLINE void gradients(const T* const* x, Index B, Index K) const {
-    constexpr int W = width<T>;
-    for (Index k = 0; k < K; k += W) {
+  void gradients(const T* const* x, Index B, Index K) const {
+    constexpr int W = width<T>, vectors = 2;
+    Index k = 0;
+    for (; k + vectors * W <= K; k += vectors * W) {
+      Vec<T> a[few_together][vectors] = {};
+      for (Index b = 0; b < B; ++b) {
+        const Vec<T> v[vectors] = {load(x[b] + k), load(x[b] + k + W)};
+#pragma GCC unroll 4
+        for (Index r = 0; r < few_together; ++r)
+          for (int i = 0; i < vectors; ++i) a[r][i] += fill(d[b][r]) * v[i];
+      }
+      for (Index r = 0; r < count; ++r)
+        for (int i = 0; i < vectors; ++i) store(d_w[r] + k + i * W, a[r][i]);
+    }
+    for (; k < K; k += W) {
       const int lanes = static_cast<int>(smaller<Index>(W, K - k));
       Vec<T> a[few_together] = {};
       for (Index b = 0; b < B; ++b) {
         const Vec<T> v = load_part(x[b] + k, lanes);
-#pragma GCC unroll 4
         for (Index r = 0; r < few_together; ++r) a[r] += fill(d[b][r]) * v;
       }
       for (Index r = 0; r < count; ++r) store_part(d_w[r] + k, a[r], lanes);
     }
   }
-  TIDEGATE_INLINE void pass(T* passed, Index row, Index B, Index K) const {
+  // For `inputs` rows of the batch from b on.
+  template <int inputs> TIDEGATE_INLINE void pass_some(T* passed, Index row, Index b, Index K) const {
     constexpr int W = width<T>;
-    for (Index b = 0; b < B; ++b) {
-      Vec<T> factor[few_together];
-      for (Index r = 0; r < few_together; ++r) factor[r] = fill(d[b][r]);
-      T* const to = passed + b * row;
-      for (Index k = 0; k < K; k += W) {
-        const int lanes = static_cast<int>(smaller<Index>(W, K - k));
-        Vec<T> sum = factor[0] * load_part(w[0] + k, lanes);
+    for (Index k = 0; k < K; k += W) {
+      const int lanes = static_cast<int>(smaller<Index>(W, K - k));
+      Vec<T> sum[inputs] = {};
 #pragma GCC unroll 4
-        for (Index r = 1; r < few_together; ++r) sum += factor[r] * load_part(w[r] + k, lanes);
-        store(to + k, load(to + k) + sum);
+      for (Index r = 0; r < few_together; ++r) {
+        const Vec<T> weight = load_part(w[r] + k, lanes);
+        for (int n = 0; n < inputs; ++n) sum[n] += fill(d[b + n][r]) * weight;
+      }
+      for (int n = 0; n < inputs; ++n) {
+        T* const to = passed + (b + n) * row + k;
+        store(to, load(to) + sum[n]);
       }
     }
+  }
+  void pass(T* passed, Index row, Index B, Index K) const {
+    Index b = 0;
+    for (; b + 4 <= B; b += 4) pass_some<4>(passed, row, b, K);
+    for (; b < B; ++b) pass_some<1>(passed, row, b, K);
   }
 };
 
