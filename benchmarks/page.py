@@ -100,7 +100,8 @@ def with_summary(text: str, rows: list[Row]) -> str:
         ratios = sorted(r for _, what, race in everywhere if what == cell and (r := ratio(race, ("torch",))))
         ranges[cell] = f"{ratios[0]:.2f} to {ratios[-1]:.1f}"
     count = len({case for case, _, _ in everywhere})
-    machine = "one machine" if len(founds) == 1 else f"{len(founds)} machines"
+    ran = sum(any(found.of(mode) for mode in modes) for found in founds.values())
+    machine = "one machine" if ran == 1 else f"{ran} machines"
     lines += ["", RANGES.format(count=count, machines=machine, **ranges)]
     start, end = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
     before, rest = text.split(start)
