@@ -81,15 +81,16 @@ def test_the_other_parts_write_rows(only_tiny, tmp_path):
     out = tmp_path / "a.jsonl"
     few = ["--cells", "gru", "--out", str(out)]
     ragged.main(["--cases", "tiny", "--seconds", "0", *few])
-    step.main(["--seconds", "0", *few])
+    step.main(["--cases", "step-16-1,loop-32-1", "--seconds", "0", *few])
     accuracy.main(["--cases", "tiny", *few])
     found = [(row["mode"], row["backend"]) for row in rows_of(out)]
     assert found == [
         ("ragged", "tidegate"),
         ("ragged", "tidegate padded"),
         ("ragged", "torch"),
-        ("step", "tidegate"),
-        ("step", "torch"),
+        *(("one step", name) for name in ("torch", "torch cell", "tidegate", "tidegate cell")),
+        ("loop", "torch"),
+        ("loop", "tidegate"),
         ("accuracy", "tidegate"),
         ("accuracy", "torch"),
     ]

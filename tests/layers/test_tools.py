@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 
@@ -21,6 +22,8 @@ CELLS = [nn.RNN, nn.LSTM, nn.GRU]
 NAMES = ["RNN", "LSTM", "GRU"]
 OPERATORS = {nn.RNN: "rnn_tanh", nn.LSTM: "lstm", nn.GRU: "gru"}
 compiled_kernels = pytest.mark.skipif(kernels.MISSING is not None, reason=str(kernels.MISSING))
+
+cpp_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")
 
 
 class Model(nn.Module):
@@ -97,6 +100,7 @@ def test_a_plain_layer_beside_ours_breaks_the_graph_as_ever(fresh_compiler):
 
 
 @compiled_kernels
+@cpp_compiler
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_inductor_needs_no_implicit_fallback(fresh_compiler):
     import torch._inductor.config as inductor
@@ -147,7 +151,10 @@ def test_a_projected_layer_is_exported_with_its_lengths():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("packaged", [False, True], ids=["exported program", "AOTInductor package"])
+@pytest.mark.parametrize(
+    "packaged",
+    [pytest.param(False, id="exported program"), pytest.param(True, id="AOTInductor package", marks=cpp_compiler)],
+)
 def test_a_saved_program_runs_without_tidegate(packaged, tmp_path):
     model, x = tidegate.accelerate(Model(nn.GRU)).eval(), torch.randn(2, 7, 3)
     program, path = torch.export.export(model, (x,)), tmp_path / "model.pt2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,8 @@ class Listener:
         if self.ignores:
             return
         self.received = self.received or signum
+        # A library's thread may fail as its work is stopped, as that of a pool whose workers have not started yet.
+        threading.excepthook = lambda args: None
         raise KeyboardInterrupt
 
     def end(self) -> None:
