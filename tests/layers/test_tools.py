@@ -99,6 +99,23 @@ def test_a_plain_layer_beside_ours_breaks_the_graph_as_ever(fresh_compiler):
         torch.compile(nn.GRU(3, 5), fullgraph=True, backend="eager")(torch.randn(7, 2, 3))
 
 
+class Unhashable:
+    """A forward that compares by value, as a dataclass does."""
+
+    __hash__ = None
+
+    def __call__(self, x, hx=None):
+        return x
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Linear(3, 3), lambda: nn.GRU(3, 3)])
+def test_a_forward_that_has_no_hash_is_passed_over(make):
+    model = make()
+    model.forward = Unhashable()
+    tidegate.accelerate(nn.ModuleList([model]))
+    assert not any(row.backend for row in tidegate.explain(model))
+
+
 @compiled_kernels
 @cpp_compiler
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import _VF, Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tidegate.kernels.stack import weights_of, weights_of_direction, without_padding
+from tidegate.kernels.stack import Direction, run_stack, weights_of, without_padding
 
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import Request
@@ -34,7 +34,7 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
         return output, tuple(final)
 
     if torch.compiler.is_compiling():
-        return run_without_packing(module, weights, x, state, lengths)
+        return run_without_packing(module, x, state, lengths)
 
     # torch.nn refuses sequences of no steps: they run one step whose result is then put aside.
     packed = pack_padded_sequence(without_padding(x, lengths), lengths.clamp(min=1), enforce_sorted=False)
@@ -53,57 +53,43 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
     return output, tuple(final)
 
 
-def run_without_packing(
-    module: nn.RNNBase, weights: list[Tensor], x: Tensor, state: State, lengths: Tensor
+def run_without_packing(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, State]:
+    """The same with operators whose sizes do not depend on the lengths, which a compiler does not know."""
+    return run_stack(partial(recur_without_packing, module), module, without_padding(x, lengths), state, lengths)
+
+
+def recur_without_packing(
+    module: nn.RNNBase, weights: Direction, x: Tensor, state: State, lengths: Tensor | None, reverse: bool
 ) -> tuple[Tensor, State]:
-    """The same with operators whose sizes do not depend on the lengths, which a compiler does not know.
+    """Run one direction of one layer: x [T, B, I] and a state of [B, H] tensors to [T, B, H] and the final state.
 
     Every sequence runs all T steps, in the reverse direction after its real steps were turned around, and what lies
     behind them is cut off. The last real output is the final h. The final c of an LSTM has no such place: one more
     input feature, 1 behind the end of a sequence, closes its input gate and opens its forget gate there.
     """
-    D, H, finals = 2 if module.bidirectional else 1, module.hidden_size, []
-    operator = getattr(_VF, module.mode.lower())
-    is_lstm = module.mode == "LSTM"
+    assert lengths is not None
+    is_lstm, w_ih = module.mode == "LSTM", weights.w_ih
     lengths = lengths.to(x.device)
     steps = torch.arange(x.shape[0], device=x.device).unsqueeze(1)  # [T, 1]
     padding = (steps >= lengths).unsqueeze(-1)  # [T, B, 1]
     turned = torch.where(steps < lengths, lengths - 1 - steps, steps).unsqueeze(-1)  # [T, B, 1]
-    last = (lengths - 1).clamp(min=0).view(1, -1, 1)
+    if reverse:
+        x = x.gather(0, turned.expand_as(x))
+    if is_lstm:
+        gate = w_ih.new_full((module.hidden_size, 1), KEEP)
+        x = torch.cat([x, padding.to(x.dtype)], dim=-1)
+        w_ih = torch.cat([w_ih, torch.cat([-gate, gate, gate * 0, gate * 0])], dim=1)
+    others = [w for w in weights[1:] if w is not None]
+    before = tuple(s.unsqueeze(0) for s in state)
+    options = (module.bias, 1, 0.0, module.training, False, False)
+    operator = getattr(_VF, module.mode.lower())
+    out, *final = operator(x, before if is_lstm else before[0], [w_ih, *others], *options)
+    last = (lengths - 1).clamp(min=0).view(1, -1, 1).expand(1, -1, out.shape[2])
+    ended = (out.gather(0, last)[0], *(s[0] for s in final[1:]))
     none = (lengths == 0).unsqueeze(-1)  # [B, 1]
-    gate = x.new_ones(H, 1) * KEEP
-    keep = torch.cat([-gate, gate, gate * 0, gate * 0])
-    x = x.masked_fill(padding, 0)
-    for k in range(module.num_layers):
-        if k > 0 and module.dropout > 0:
-            x = F.dropout(x, module.dropout, module.training)
-        outputs = []
-        for d in range(D):
-            w_ih, *others = (w for w in weights_of_direction(module, weights, k, d == 1) if w is not None)
-            given = x.gather(0, turned.expand_as(x)) if d else x
-            if is_lstm:
-                given, w_ih = (
-                    torch.cat([given, padding.to(x.dtype)], dim=-1),
-                    torch.cat([w_ih, keep.to(w_ih.dtype)], dim=1),
-                )
-            before = tuple(s[k * D + d : k * D + d + 1] for s in state)
-            out, *final = operator(
-                given,
-                before if is_lstm else before[0],
-                [w_ih, *others],
-                module.bias,
-                1,
-                0.0,
-                module.training,
-                False,
-                False,
-            )
-            final[0] = out.gather(0, last.expand(1, -1, out.shape[2]))
-            finals.append(tuple(torch.where(none, old, new) for old, new in zip(before, final, strict=True)))
-            out = out.gather(0, turned.expand_as(out)) if d else out
-            outputs.append(out.masked_fill(padding, 0))
-        x = torch.cat(outputs, dim=-1)
-    return x, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+    out = out.gather(0, turned.expand_as(out)) if reverse else out
+    kept = tuple(torch.where(none, old, new) for old, new in zip(state, ended, strict=True))
+    return out.masked_fill(padding, 0), kept
 
 
 KEEP = 1e4

@@ -137,7 +137,7 @@ def _forward_like(torchs: Callable[..., Any], layer: Any = run_layer, cell: Any 
     made.__defaults__, made.__kwdefaults__ = forward.__defaults__, forward.__kwdefaults__
     wraps(torchs)(made)
     made.__signature__ = signature(forward)  # type: ignore[attr-defined]
-    tools.FORWARDS.add(made)
+    tools.FORWARDS.append(made)
     return made
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from tidegate.errors import ConfigError, ShapeError
+from tidegate.errors import ShapeError
 from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.dispatch import Request, choose, is_recorded, wanted_backend
 from tidegate.kernels.stack import check_range, weights_of
@@ -17,18 +17,8 @@ from tidegate.layers import tools
 State = tuple[Tensor, ...]
 
 
-class RecurrentLayer(nn.RNNBase):
+class RecurrentLayer(tools.Ours, nn.RNNBase):
     """Mixed in before torch.nn.RNN, LSTM or GRU; replaces their `forward` and nothing else."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().__init__(*args, **kwargs)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(
-                got=f"arguments that torch.nn refuses: {error}",
-                wanted="arguments as torch.nn describes them",
-                do="correct the argument named here",
-            ) from None
 
     def forward(
         self,
@@ -55,11 +45,8 @@ class RecurrentLayer(nn.RNNBase):
         """
         return run_layer(self, input, hx, lengths)
 
-    def __prepare_scriptable__(self) -> nn.Module:
-        return tools.refuse_to_script(self)
 
-
-tools.FORWARDS.add(RecurrentLayer.forward)
+tools.FORWARDS.append(RecurrentLayer.forward)
 
 
 def run_layer(

@@ -6,27 +6,17 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tidegate.errors import BackendError, ConfigError, ShapeError
+from tidegate.errors import BackendError, ShapeError
 from tidegate.kernels import reference
 from tidegate.kernels.cpu import step as kernels
 from tidegate.kernels.dispatch import is_transformed, wanted_backend
 from tidegate.layers import tools
 
-State = Any
 
-
-class RecurrentCell(nn.RNNCellBase):
+class RecurrentCell(tools.Ours, nn.RNNCellBase):
     """Mixed in before torch.nn.RNNCell, LSTMCell or GRUCell; replaces their `forward` and nothing else."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().__init__(*args, **kwargs)
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise ConfigError(
-                got=f"arguments that torch.nn refuses: {error}",
-                wanted="arguments as torch.nn describes them",
-                do="correct the argument named here",
-            ) from None
+    refused = (ValueError, TypeError, RuntimeError)
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
         """Run one step as torch.nn does.
@@ -44,11 +34,8 @@ class RecurrentCell(nn.RNNCellBase):
         """
         return run_cell(self, input, hx)
 
-    def __prepare_scriptable__(self) -> nn.Module:
-        return tools.refuse_to_script(self)
 
-
-tools.FORWARDS.add(RecurrentCell.forward)
+tools.FORWARDS.append(RecurrentCell.forward)
 
 
 def run_cell(cell: nn.RNNCellBase, input: Any, hx: Any = None) -> Any:

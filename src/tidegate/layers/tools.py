@@ -34,6 +34,7 @@ from torch.overrides import has_torch_function
 from torch.utils._device import DeviceContext
 
 from tidegate.errors import ConfigError
+from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.dispatch import is_recorded, is_transformed
 from tidegate.kernels.stack import weights_of_direction
 
@@ -42,7 +43,7 @@ State = tuple[Tensor, ...]
 TORCH: tuple[Any, ...] = (nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell)
 """The layers and cells that tidegate runs."""
 
-PLAIN = {Tensor, nn.Parameter, type(None), tuple, list, PackedSequence}
+PLAIN = {*kernels.PLAIN, tuple, list, PackedSequence}
 
 
 def torch_class(layer: nn.Module) -> Any:
@@ -50,13 +51,29 @@ def torch_class(layer: nn.Module) -> Any:
     return next(base for base in type(layer).__mro__ if base in TORCH)
 
 
-def refuse_to_script(layer: nn.Module) -> nn.Module:
-    """What torch.jit.script meets on a class of ours: to give it torch.nn's would change the model that holds it."""
-    raise ConfigError(
-        got=f"torch.jit.script on a tidegate.{type(layer).__name__}, which TorchScript cannot compile",
-        wanted="a layer of torch.nn's",
-        do="script inside `with tidegate.restored(model):`",
-    )
+class Ours(nn.Module):
+    """Mixed in before a class of torch.nn's: what our layers and cells have in common."""
+
+    refused: tuple[type[Exception], ...] = (ValueError, TypeError)
+    """What torch.nn raises for arguments that it does not take."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except self.refused as error:
+            raise ConfigError(
+                got=f"arguments that torch.nn refuses: {error}",
+                wanted="arguments as torch.nn describes them",
+                do="correct the argument named here",
+            ) from None
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What torch.jit.script meets: to give it a layer of torch.nn's would change the model that holds this one."""
+        raise ConfigError(
+            got=f"torch.jit.script on a tidegate.{type(self).__name__}, which TorchScript cannot compile",
+            wanted="a layer of torch.nn's",
+            do="script inside `with tidegate.restored(model):`",
+        )
 
 
 # Who looks on at a call.
@@ -193,14 +210,17 @@ def when_imported(name: str) -> Callable[[Callable[[Any], None]], Callable[[Any]
     return register
 
 
-FORWARDS: set[Any] = set()
+FORWARDS: list[Any] = []
 """The functions that run a layer of ours."""
 
 
 def is_ours(module: nn.Module) -> bool:
     """Whether a call of this layer comes to tidegate."""
-    forwards = [vars(module).get("forward"), *(vars(cls).get("forward") for cls in type(module).__mro__)]
-    return any(getattr(forward, "__func__", forward) in FORWARDS for forward in forwards)
+    if not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
+        return False
+    found = [vars(module).get("forward"), *(vars(cls).get("forward") for cls in type(module).__mro__)]
+    found = [getattr(forward, "__func__", forward) for forward in found]
+    return any(forward is ours for forward in found for ours in FORWARDS)
 
 
 @when_imported("torch._dynamo.variables.builder")
