@@ -86,12 +86,37 @@ void exchange_through(nb::handle capsule) {
   PyErr_Clear();  // of another kind: tensors are then read by their attributes
 }
 
+// What is read of a call of `directions` directions before it runs.
+struct Reading {
+  Reader read;
+  Index directions = 0;
+  Call call[2] = {};
+
+  const Engine& engine() const { return read.kind == Kind::float64 ? *chosen.precise : *chosen.single; }
+
+  // Where each direction keeps numbers for backward; `saved` may be None.
+  void keep_in(nb::handle saved) {
+    if (!read.fits || saved.is_none()) return;
+    const Seen seen = read.any(saved);
+    const Index width = engine().vector_bytes / read.bytes(), size = seen.count() / directions;
+    const Index vectors = real_rows(call[0]) * ((call[0].H + width - 1) / width) * saved_vectors(call[0].cell);
+    read.fits = read.fits && seen.kind == Kind::byte && seen.axes == 1 && seen.is_dense() && size >= vectors * engine().vector_bytes;
+    for (Index d = 0; d < directions; ++d) call[d].saved = seen.at ? seen.at + d * size : nullptr;
+  }
+
+  bool run(void (*const Engine::*pass)(const Call&)) {
+    if (!read.fits) return false;
+    const auto function = engine().*pass;
+    nb::gil_scoped_release release;
+    for (Index d = 0; d < directions; ++d) function(call[d]);
+    return true;
+  }
+};
+
 // The calls of a layer's directions: what forward and backward both read. `weights` has w_ih, w_hh, b_ih, b_hh and,
 // where h is projected, w_hr of each direction.
-struct Layer {
-  Reader read;
-  Index directions = 0, weights = 0;  // weights: of one direction
-  Call call[2];
+struct Layer : Reading {
+  Index weights = 0;  // of one direction
 
   Layer(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& all, nb::handle lengths, nb::handle saved,
         int threads) {
@@ -112,7 +137,7 @@ struct Layer {
     read.fits = read.fits && (kind == Cell::lstm) != c0.is_none() && (weights == 5 ? P <= H : P == H);
     read.thorough = T * B * G * (I + P) >= Index(1) << 16;
     for (Index d = 0; d < directions; ++d) {
-      Call& to = call[d] = {};
+      Call& to = call[d];
       to.cell = kind;
       to.T = T, to.B = B, to.I = I, to.H = H, to.P = P;
       to.lengths = read.lengths(lengths, T, B);
@@ -125,13 +150,7 @@ struct Layer {
       to.b_ih = read.dense(weight(2), {G}), to.b_hh = read.dense(weight(3), {G});
       to.w_hr = weights == 5 ? read.needed(weight(4), {P, H}) : nullptr;
     }
-    if (!read.fits || saved.is_none()) return;
-    const Seen of_saved = read.any(saved);
-    const Index width = engine().vector_bytes / read.bytes();
-    const Index size = of_saved.count() / directions;
-    const Index least = real_rows(call[0]) * ((H + width - 1) / width) * saved_vectors(kind) * engine().vector_bytes;
-    read.fits = read.fits && of_saved.kind == Kind::byte && of_saved.axes == 1 && of_saved.is_dense() && size >= least;
-    for (Index d = 0; d < directions; ++d) call[d].saved = of_saved.at ? of_saved.at + d * size : nullptr;
+    keep_in(saved);
   }
 
   // What a tensor [D, B, N] has for direction d.
@@ -143,22 +162,10 @@ struct Layer {
   Rows output(nb::handle tensor, Index d) {
     return read.rows(tensor, call[0].T, call[0].B, directions * call[0].P, d * call[0].P);
   }
-  const Engine& engine() const { return read.kind == Kind::float64 ? *chosen.precise : *chosen.single; }
-
-  bool run(void (*const Engine::*pass)(const Call&)) {
-    if (!read.fits) return false;
-    const auto function = engine().*pass;
-    nb::gil_scoped_release release;
-    for (Index d = 0; d < directions; ++d) function(call[d]);
-    return true;
-  }
 };
 
 // The call of one step, and what its forward and backward both read.
-struct Step {
-  Reader read;
-  Call call = {};
-
+struct Step : Reading {
   Step(int cell, nb::handle x, nb::handle h0, nb::handle c0, nb::handle w_ih, nb::handle w_hh, nb::handle b_ih, nb::handle b_hh,
        nb::handle hn, nb::handle saved, int threads) {
     const Seen of_x = read.any(x), of_h0 = read.any(h0);
@@ -169,6 +176,8 @@ struct Step {
     const Index B = of_x.shape[0], I = of_x.shape[1], H = of_h0.shape[1], G = gates(kind) * H;
     read.fits = (kind == Cell::lstm) != c0.is_none() && B > 0;
     read.thorough = B * G * (I + H) >= Index(1) << 16;
+    directions = 1;
+    Call& call = this->call[0];
     call.cell = kind;
     call.T = 1, call.B = B, call.I = I, call.H = call.P = H;
     call.threads = allowed(threads);
@@ -177,36 +186,22 @@ struct Step {
     call.w_ih = read.needed(w_ih, {G, I}), call.w_hh = read.needed(w_hh, {G, H});
     call.b_ih = read.dense(b_ih, {G}), call.b_hh = read.dense(b_hh, {G});
     if (!hn.is_none()) call.out = {read.needed(hn, {B, H}), 0, H};
-    if (!read.fits || saved.is_none()) return;
-    const Seen of_saved = read.any(saved);
-    const Index width = engine().vector_bytes / read.bytes();
-    const Index least = B * ((H + width - 1) / width) * saved_vectors(kind) * engine().vector_bytes;
-    read.fits = read.fits && of_saved.kind == Kind::byte && of_saved.axes == 1 && of_saved.is_dense() && of_saved.count() >= least;
-    call.saved = of_saved.at;
+    keep_in(saved);
   }
 
   // A tensor [B, N] whose rows are dense; none where it is None.
   Rows rows(nb::handle tensor, Index N) {
     if (tensor.is_none()) return {};
     const Seen seen = read.any(tensor);
-    read.fits = read.fits && seen.kind == read.kind && seen.has_shape({call.B, N}) && (seen.stride[1] == 1 || N == 1);
+    read.fits = read.fits && seen.kind == read.kind && seen.has_shape({call[0].B, N}) && (seen.stride[1] == 1 || N == 1);
     return {seen.at, 0, seen.stride[0]};
-  }
-  const Engine& engine() const { return read.kind == Kind::float64 ? *chosen.precise : *chosen.single; }
-
-  bool run(void (*const Engine::*pass)(const Call&)) {
-    if (!read.fits) return false;
-    const auto function = engine().*pass;
-    nb::gil_scoped_release release;
-    function(call);
-    return true;
   }
 };
 
 bool run_step(int cell, nb::handle x, nb::handle h0, nb::handle c0, nb::handle w_ih, nb::handle w_hh, nb::handle b_ih,
               nb::handle b_hh, nb::handle hn, nb::handle cn, nb::handle saved, int threads) {
   Step step(cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, hn, saved, threads);
-  Call& call = step.call;
+  Call& call = step.call[0];
   call.hn = call.out.data;
   call.cn = step.read.fits ? step.read.dense(cn, {call.B, call.H}) : nullptr;
   return step.run(&Engine::forward);
@@ -217,7 +212,7 @@ bool run_step_backward(int cell, nb::handle x, nb::handle h0, nb::handle c0, nb:
                        int threads) {
   Step step(cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, hn, saved, threads);
   Reader& read = step.read;
-  Call& call = step.call;
+  Call& call = step.call[0];
   if (!read.fits || nb::len(to) != 7) return false;
   const Index B = call.B, I = call.I, H = call.H, G = gates(call.cell) * H;
   call.d_hn = read.dense(d_hn, {B, H}), call.d_cn = read.dense(d_cn, {B, H});
