@@ -340,6 +340,47 @@ def test_what_does_not_fit_is_refused_in_a_sentence(cell, x, hx, grad):
         getattr(tidegate, cell.__name__)(3, 5)(x, hx)
 
 
+H = torch.zeros(2, 5)
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize(
+    ("cell", "hx", "says"),
+    [
+        (nn.LSTMCell, H, "a state of Tensor"),
+        (nn.LSTMCell, (H,), "a state of Tensor"),
+        (nn.LSTMCell, (H, H, H), "a state of Tensor, Tensor, Tensor"),
+        (nn.LSTMCell, (H, None), "a state of Tensor, NoneType"),
+        (nn.LSTMCell, (None, H), "a state of NoneType, Tensor"),
+        (nn.GRUCell, (H,), "a state of tuple"),
+        (nn.RNNCell, H.numpy(), "a state of ndarray"),
+    ],
+)
+def test_a_state_of_another_kind_is_refused(cell, hx, says, grad):
+    with torch.set_grad_enabled(grad), pytest.raises(ShapeError, match=says):
+        getattr(tidegate, cell.__name__)(3, 5)(torch.zeros(2, 3), hx)
+
+
+@pytest.mark.parametrize("input", [None, [1.0, 2.0, 3.0], torch.zeros(2, 3).numpy()])
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_input_that_is_no_tensor_is_refused(cell, input):
+    with pytest.raises(ShapeError, match="got an input of <class"):
+        getattr(tidegate, cell.__name__)(3, 5)(input)
+
+
+def test_an_unknown_nonlinearity_is_refused_as_by_torch():
+    with pytest.raises(ShapeError, match="Unknown nonlinearity"):
+        tidegate.RNNCell(3, 5, nonlinearity="gelu")(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_cell_of_ours_is_a_leaf_to_fx(cell):
+    model, x = nn.Sequential(getattr(tidegate, cell.__name__)(3, 5)), torch.randn(2, 3)
+    traced = torch.fx.symbolic_trace(model)
+    assert ("call_module", "0") in [(node.op, node.target) for node in traced.graph.nodes]
+    assert all(torch.equal(a, b) for a, b in zip(flat(traced(x)), flat(model(x)), strict=True))
+
+
 @compiled_kernels
 @pytest.mark.parametrize("cell", CELLS)
 def test_without_gradients_nothing_is_saved(cell, monkeypatch):

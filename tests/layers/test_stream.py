@@ -146,7 +146,15 @@ def test_what_cannot_be_streamed_is_refused(make, says):
         make()
 
 
-@pytest.mark.parametrize("rows", [[2], [-1], [0.5], torch.tensor([True])])
+@pytest.mark.parametrize("rows", ["a", {0}, {"row": 0}, [None]])
+def test_rows_that_are_no_rows_are_refused(rows):
+    stream = tidegate.Stream(tidegate.GRU(3, 5))
+    stream(torch.randn(4, 2, 3))
+    with pytest.raises(ShapeError, match="got rows of"):
+        stream.reset(rows)
+
+
+@pytest.mark.parametrize("rows", [[2], [-1], [0.5], [[0]], torch.tensor([1j]), torch.tensor([True])])
 def test_rows_that_are_not_there_are_refused(rows):
     stream = tidegate.Stream(tidegate.GRU(3, 5))
     stream(torch.randn(4, 2, 3))

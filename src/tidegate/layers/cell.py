@@ -62,20 +62,37 @@ def run_cell(cell: nn.RNNCellBase, input: Any, hx: Any = None) -> Any:
             wanted="plain tensors of float32 or float64 on the CPU, and no transformation",
             do="choose backend 'auto'",
         )
+    _check_kinds(mode, input, hx)
     try:
         if backend == "reference" or (backend == "auto" and is_transformed()):
             given = None if hx is None else tuple(hx) if mode == "LSTM" else (hx,)
             new = reference.step(mode, input, given, weights)
             return new if mode == "LSTM" else new[0]
-        return tools.torch_class(cell).forward(cell, input, hx)
+        return tools.run_as_torch(cell, input, hx)
     except (ValueError, RuntimeError, IndexError, TypeError) as error:
         if type(input) is not Tensor:
             raise
         raise ShapeError(
             got=f"an input of shape {tuple(input.shape)} and {input.dtype}",
             wanted=f"what torch.nn takes: {error}",
-            do="correct the input or the state",
+            do="correct what is named here",
         ) from error
+
+
+def _check_kinds(mode: str, input: Any, hx: Any) -> None:
+    """Refuse what is no tensor, nor answers for itself as one."""
+    state = hx if mode == "LSTM" and isinstance(hx, (tuple, list)) else (hx,)
+    known = all(isinstance(s, Tensor) or hasattr(type(s), "__torch_function__") for s in state)
+    if hx is not None and (not known or len(state) != 1 + (mode == "LSTM")):
+        raise ShapeError(
+            got=f"a state of {', '.join(type(s).__name__ for s in state)}",
+            wanted="the tuple (h, c) of tensors: LSTMCell expects two hidden states"
+            if mode == "LSTM"
+            else "the tensor h",
+            do="pass it, or leave hx out",
+        )
+    if not (isinstance(input, Tensor) or hasattr(type(input), "__torch_function__")):
+        raise ShapeError(got=f"an input of {type(input)}", wanted="a tensor", do="convert it")
 
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

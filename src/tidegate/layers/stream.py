@@ -66,7 +66,14 @@ class Stream:
         if rows is None:
             self.states = {}
             return
-        chosen = torch.as_tensor(rows)
+        try:
+            chosen = torch.as_tensor(rows)
+        except (ValueError, TypeError, RuntimeError):
+            raise ShapeError(
+                got=f"rows of {type(rows)}",
+                wanted="a list or a tensor",
+                do="pass the rows of the batch that begin anew",
+            ) from None
         for name, states in self.states.items():
             at = 1 if isinstance(self.layers[name], nn.RNNBase) else 0
             self.states[name] = [_map(lambda state, at=at: _without_rows(state, chosen, at), state) for state in states]
@@ -120,7 +127,9 @@ def _without_rows(state: Tensor, chosen: Tensor, at: int) -> Tensor:
         )
     B = state.shape[at]
     by_truth = chosen.dtype == torch.bool
-    fits = chosen.dim() == 1 and (len(chosen) == B if by_truth else not chosen.is_floating_point())
+    fits = chosen.dim() == 1 and (
+        len(chosen) == B if by_truth else not (chosen.is_floating_point() or chosen.is_complex())
+    )
     if not fits or (not by_truth and len(chosen) and not (int(chosen.min()) >= 0 and int(chosen.max()) < B)):
         raise ShapeError(
             got=f"rows {chosen.tolist()}",

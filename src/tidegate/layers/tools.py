@@ -107,7 +107,7 @@ def is_looked_at() -> bool:
     )
 
 
-def run_as_torch(layer: nn.RNNBase, input: Any, hx: Any) -> tuple[Any, Any]:
+def run_as_torch(layer: nn.Module, input: Any, hx: Any) -> Any:
     """Call the functions that torch.nn would call; under `torch.fx` the layer is a leaf."""
     fx = sys.modules.get("torch.fx")
     if fx is not None and isinstance(input, fx.Proxy):

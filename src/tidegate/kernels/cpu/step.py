@@ -20,12 +20,14 @@ def step(mode: str, x: Any, state: Sequence[Any], weights: Maybe) -> Any:
     if kernels.MISSING is not None or not kernels.PLAIN.issuperset(map(type, (x, *state, *weights))) or x is None:
         return None
     w_ih, w_hh, b_ih, b_hh = weights
-    if w_ih is None or w_hh is None:
+    if w_ih is None or w_hh is None or mode not in kernels.CELLS:
         return None
     if x.dim() == 1:
         found = step(mode, x.unsqueeze(0), [None if s is None else s.unsqueeze(0) for s in state], weights)
         return found if found is None else found.squeeze(0) if mode != "LSTM" else tuple(s.squeeze(0) for s in found)
     h, c = state if len(state) == 2 else (state[0], None)
+    if len(state) == 2 and (h is None or c is None):
+        return None
     if h is None:
         h = x.new_zeros(x.shape[0], w_hh.shape[1])
         c = h if mode == "LSTM" else None
