@@ -154,7 +154,7 @@ def operator_call(cell, D=1, T=4, B=2, dtype=torch.float32, hidden=5):
     weights = [torch.zeros(s, dtype=dtype) for s in ((G, 3), (G, 5), (G,), (G,))] * D
     h = torch.zeros(D, B, hidden, dtype=dtype)
     c = torch.zeros(D, B, 5, dtype=dtype) if cell == "LSTM" else None
-    return torch.zeros(T, B, 3, dtype=dtype), h, c, weights, None, cell, False
+    return torch.zeros(T, B, 3, dtype=dtype), h, c, weights, None, cell, False, [], False
 
 
 WRONG_OPERATOR_CALLS = {
@@ -170,6 +170,8 @@ WRONG_OPERATOR_CALLS = {
         [torch.zeros(s) for s in ((20, 3), (20, 64), (20,), (20,), (64, 5))],
         None,
         "LSTM",
+        False,
+        [],
         False,
     ),
     "an input of two dimensions": (torch.zeros(4, 3), *operator_call("GRU")[1:]),
@@ -188,7 +190,7 @@ def test_a_wrong_call_of_the_operator_is_an_error(wrong):
 def test_the_operator_takes_empty_batches(cell, sizes):
     x, h, c, *others = operator_call(cell, **sizes)
     weights = [w.requires_grad_() for w in others[0]]
-    output, hn, _, _ = torch.ops.tidegate.layer(x, h, c, weights, *others[1:-1], True)
+    output, hn, *_ = torch.ops.tidegate.layer(x, h, c, weights, *others[1:3], True, [], False)
     assert output.shape == (*x.shape[:2], 5 * h.shape[0])
     assert torch.equal(hn, h)
     for gradient in torch.autograd.grad(output.sum() + hn.sum(), weights):

@@ -58,7 +58,7 @@ def judge(mode, lengths=None, D=1):
             for d in range(D)
         ]
         finals = zip(*(final for _, final in runs), strict=True)
-        return torch.cat([out for out, _ in runs], dim=-1), *(torch.stack(f) for f in finals)
+        return torch.cat([states[0] for states, _ in runs], dim=-1), *(torch.stack(f) for f in finals)
 
     return run
 

@@ -43,7 +43,7 @@ def test_the_operator_keeps_torchs_rules(mode, ragged):
     c0 = leaf(D, B, H) if mode == "LSTM" else None
     lengths = torch.tensor([3, 1]) if ragged else None
     torch.library.opcheck(
-        torch.ops.tidegate.layer.default, (leaf(T, B, I), leaf(D, B, H), c0, weights, lengths, mode, True)
+        torch.ops.tidegate.layer.default, (leaf(T, B, I), leaf(D, B, H), c0, weights, lengths, mode, True, [], False)
     )
 
 
@@ -63,7 +63,7 @@ def test_the_operator_refuses_what_it_would_read_beyond(wrong):
     weights = [p.detach() for p in tidegate.GRU(3, 5).parameters()]
     given = {"x": torch.randn(4, 2, 3), "h0": torch.zeros(1, 2, 5), "c0": None, "weights": weights, "lengths": None}
     with pytest.raises(tidegate.TidegateError, match=r"^got .*; wanted .*; "):
-        torch.ops.tidegate.layer(**given | WRONG[wrong], mode="GRU", save=False)
+        torch.ops.tidegate.layer(**given | WRONG[wrong], mode="GRU", save=False, noise=[], c_of_all_steps=False)
 
 
 @pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])

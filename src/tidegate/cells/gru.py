@@ -14,10 +14,13 @@ from __future__ import annotations
 from torch import Tensor
 
 
-def gru_step(h: Tensor, x_gates: Tensor, w_hh: Tensor, b_hn: Tensor | None = None) -> Tensor:
+def gru_step(
+    h: Tensor, x_gates: Tensor, w_hh: Tensor, b_hn: Tensor | None = None, drop: Tensor | None = None
+) -> Tensor:
     """Return h'.
 
-    h [B, H]; x_gates [B, 3H], with every bias but b_hn included; w_hh [3H, H]; b_hn [H], zero if none.
+    h [B, H]; x_gates [B, 3H], with every bias but b_hn included; w_hh [3H, H]; b_hn [H], zero if none;
+    drop [B, H] multiplies h before w_hh.
 
     >>> import torch
     >>> h = gru_step(torch.zeros(1, 1), torch.ones(1, 3), torch.ones(3, 1), torch.zeros(1))
@@ -25,7 +28,7 @@ def gru_step(h: Tensor, x_gates: Tensor, w_hh: Tensor, b_hn: Tensor | None = Non
     0.2048
     """
     x_r, x_z, x_n = x_gates.chunk(3, dim=-1)
-    h_r, h_z, h_n = (h @ w_hh.T).chunk(3, dim=-1)
+    h_r, h_z, h_n = ((h if drop is None else h * drop) @ w_hh.T).chunk(3, dim=-1)
     if b_hn is not None:
         h_n = h_n + b_hn
     r = (x_r + h_r).sigmoid()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ def scan(
     state: State,
     lengths: Tensor | None = None,
     reverse: bool = False,
+    held: Sequence[Tensor | None] = (),
 ) -> tuple[State, State]:
     """Run `step` over time and return the states after every step, and the final state.
 
@@ -24,6 +25,8 @@ def scan(
     x_gates [T, B, G*H]; each of the returned states is [T, B, H].
     With `lengths` [B], sequence b stands still after `lengths[b]` steps: its states are 0 from there on,
     and its final state is the one after its last real step. `reverse` runs from the last real step to the first.
+    `held` [T, B, H], one or none for each tensor of the state, is the share of the old state that stays at each step
+    (zoneout, Krueger et al. 2017).
 
     >>> total = lambda state, x: (state[0] + x,)
     >>> states, final = scan(total, torch.ones(3, 2, 1), (torch.zeros(2, 1),), lengths=torch.tensor([3, 1]))
@@ -37,6 +40,9 @@ def scan(
     after: list[State] = []
     for t in order:
         new = step(state, x_gates[t])
+        for n, share in enumerate(held):
+            if share is not None:
+                new = (*new[:n], share[t] * state[n] + (1 - share[t]) * new[n], *new[n + 1 :])
         if lengths is None:
             state = new
             after.append(state)

@@ -15,9 +15,10 @@ from torch.autograd import forward_ad
 
 from tidegate.errors import BackendError
 from tidegate.kernels import cpu, reference, torch_nn
+from tidegate.kernels.stack import NOTHING, Extras
 
 State = tuple[Tensor, ...]
-Run = Callable[[nn.RNNBase, Tensor, State, "Tensor | None"], tuple[Tensor, State]]
+Run = Callable[[nn.RNNBase, Tensor, State, "Tensor | None", Extras], tuple[Tensor, State, "State | None"]]
 
 
 class Request(NamedTuple):
@@ -35,14 +36,32 @@ class Request(NamedTuple):
     """Whether torch.func or forward-mode differentiation is at work."""
     recorded: bool = False
     """Whether torch.export or torch.jit.trace is recording operators."""
+    noisy: bool = False
+    """Whether there is recurrent dropout or zoneout."""
+    states: bool = False
+    """Whether the states of all steps and layers are wanted."""
 
     @classmethod
-    def of(cls, module: nn.RNNBase, weights: list[Tensor], x: Tensor, lengths: Tensor | None) -> Request:
-        """Describe a call: all weights of the module, x [T, B, I], lengths [B] or none."""
+    def of(
+        cls, module: nn.RNNBase, weights: list[Tensor], x: Tensor, lengths: Tensor | None, extras: Extras = NOTHING
+    ) -> Request:
+        """Describe a call: all weights of the module, x [T, B, I], lengths [B], pieces [3, N], or none."""
         T, B, _ = x.shape
         device, ragged = "cpu" if x.is_cpu else x.device.type, lengths is not None
         transformed, recorded = is_transformed(), is_recorded()
-        return cls(module.mode, device, weights[0].dtype, module.proj_size, B, T, ragged, transformed, recorded)
+        return cls(
+            module.mode,
+            device,
+            weights[0].dtype,
+            module.proj_size,
+            B,
+            T,
+            ragged,
+            transformed,
+            recorded,
+            bool(extras.noise),
+            extras.states,
+        )
 
 
 def is_transformed() -> bool:
@@ -63,8 +82,9 @@ is_exporting: Callable[[], bool] = getattr(torch.compiler, "is_exporting", lambd
 class Backend:
     """A way to run a whole recurrent layer.
 
-    `run(module, x, state, lengths)` takes x [T, B, I], a state of [L*D, B, H] tensors and lengths [B] on the CPU
-    or none, and returns the output [T, B, D*H] and the final state.
+    `run(module, x, state, lengths, extras)` takes x [T, B, I], a state of [L*D, B, H] tensors and lengths [B] on the
+    CPU or none, and returns the output [T, B, D*H], the final state and, where they are wanted, all states of
+    [L*D, T, B, H] tensors. In place of lengths there may be pieces (see stack.py), with a state for each.
     """
 
     name: str

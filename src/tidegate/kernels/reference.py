@@ -9,35 +9,50 @@ from torch.nn import functional as F
 
 from tidegate.cells import gru_step, lstm_step, rnn_step, scan
 from tidegate.cells.scan import Step
-from tidegate.kernels.stack import Direction, run_stack, without_padding
+from tidegate.kernels.stack import NOTHING, QUIET, Direction, Extras, Noise, cut, join, run_stack, without_padding
 
 State = tuple[Tensor, ...]
 
 
-def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+def run(
+    module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None, extras: Extras = NOTHING
+) -> tuple[Tensor, State, State | None]:
     """Run all layers and directions of `module` step by step."""
-    return run_stack(partial(recur, module.mode), module, without_padding(x, lengths), state, lengths)
+    return run_stack(partial(recur, module.mode), module, without_padding(x, lengths), state, lengths, extras)
 
 
 def recur(
-    mode: str, weights: Direction, x: Tensor, state: State, lengths: Tensor | None, reverse: bool
-) -> tuple[Tensor, State]:
-    """Run one direction of one layer: x [T, B, I] and a state of [B, H] tensors to [T, B, H] and the final state."""
+    mode: str,
+    weights: Direction,
+    x: Tensor,
+    state: State,
+    lengths: Tensor | None,
+    reverse: bool,
+    noise: Noise = QUIET,
+) -> tuple[State, State]:
+    """Run one direction of one layer: x [T, B, I] and a state of [B, H] tensors to the states of all steps, of
+    [T, B, H] tensors, and the final state.
+    """
+    if lengths is not None and lengths.dim() == 2:
+        T, B, _ = x.shape
+        held = [None if part is None else cut(part, lengths) for part in noise[1:]]
+        drop = None if noise.drop is None else noise.drop[lengths[0].to(x.device)]
+        states, final = recur(mode, weights, cut(x, lengths), state, lengths[2], reverse, Noise(drop, *held))
+        return tuple(join(s, lengths, T, B) for s in states), final
     x_gates, b_hn = project(mode, weights, x)
-    states, final = scan(step_of(mode, weights, b_hn), x_gates, state, lengths, reverse)
-    return states[0], final
+    return scan(step_of(mode, weights, b_hn, noise.drop), x_gates, state, lengths, reverse, noise[1 : 1 + len(state)])
 
 
-def step_of(mode: str, weights: Direction, b_hn: Tensor | None) -> Step:
+def step_of(mode: str, weights: Direction, b_hn: Tensor | None, drop: Tensor | None = None) -> Step:
     """The step of a cell with these weights, as `scan` takes it."""
     w_hh, w_hr = weights.w_hh, weights.w_hr
 
     def step(s: State, gates: Tensor) -> State:
         if mode == "LSTM":
-            return lstm_step(s[0], s[1], gates, w_hh, w_hr)
+            return lstm_step(s[0], s[1], gates, w_hh, w_hr, drop)
         if mode == "GRU":
-            return (gru_step(s[0], gates, w_hh, b_hn),)
-        return (rnn_step(s[0], gates, w_hh, mode.removeprefix("RNN_").lower()),)
+            return (gru_step(s[0], gates, w_hh, b_hn, drop),)
+        return (rnn_step(s[0], gates, w_hh, mode.removeprefix("RNN_").lower(), drop),)
 
     return step
 

@@ -9,7 +9,7 @@ import torch
 from torch import _VF, Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tidegate.kernels.stack import Direction, run_stack, weights_of, without_padding
+from tidegate.kernels.stack import NOTHING, Direction, Extras, Noise, places_of, run_stack, weights_of, without_padding
 
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import Request
@@ -20,10 +20,16 @@ State = tuple[Tensor, ...]
 def why_not(request: Request) -> str | None:
     if request.transformed:
         return "torch.nn's operators have no batching rule and no forward-mode derivative"
+    if request.noisy:
+        return "torch.nn's operators know neither recurrent dropout nor zoneout"
+    if request.states:
+        return "torch.nn's operators do not tell the states of all steps and layers"
     return None
 
 
-def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+def run(
+    module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None, extras: Extras = NOTHING
+) -> tuple[Tensor, State, State | None]:
     """Run torch.nn's operator on a dense batch, or on a packed one where `lengths` are given."""
     operator = getattr(_VF, module.mode.lower())
     weights = weights_of(module)
@@ -31,10 +37,13 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
     hx = state if module.mode == "LSTM" else state[0]
     if lengths is None:
         output, *final = operator(x, hx, weights, *options, False)
-        return output, tuple(final)
+        return output, tuple(final), None
 
     if torch.compiler.is_compiling():
         return run_without_packing(module, x, state, lengths)
+
+    if lengths.dim() == 2:
+        return run_pieces(module, x, state, lengths)
 
     # torch.nn refuses sequences of no steps: they run one step whose result is then put aside.
     packed = pack_padded_sequence(without_padding(x, lengths), lengths.clamp(min=1), enforce_sorted=False)
@@ -50,17 +59,42 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
         alive = (lengths > 0).to(x.device).unsqueeze(-1)
         output = output * alive
         final = [torch.where(alive, new, old) for new, old in zip(final, state, strict=True)]
-    return output, tuple(final)
+    return output, tuple(final), None
 
 
-def run_without_packing(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor) -> tuple[Tensor, State]:
+def run_pieces(module: nn.RNNBase, x: Tensor, state: State, pieces: Tensor) -> tuple[Tensor, State, None]:
+    """The steps of all pieces packed, the longest piece first, without room for what they do not have."""
+    T, B, _ = x.shape
+    length = pieces[2]
+    order = length.argsort(descending=True, stable=True)
+    order = order[: int((length > 0).sum())]
+    places, real = places_of(pieces[:, order], B)
+    places, sizes, at = places[real].to(x.device), real.sum(1), order.to(x.device)
+    ordered = tuple(s.index_select(1, at) for s in state)
+    options = (module.bias, module.num_layers, module.dropout, module.training, module.bidirectional)
+    data, *final = getattr(_VF, module.mode.lower())(
+        x.flatten(0, 1)[places], sizes, ordered if module.mode == "LSTM" else ordered[0], weights_of(module), *options
+    )
+    output = data.new_zeros(T * B, data.shape[1]).index_put((places,), data).unflatten(0, (T, B))
+    return output, tuple(old.index_copy(1, at, new) for old, new in zip(state, final, strict=True)), None
+
+
+def run_without_packing(
+    module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor
+) -> tuple[Tensor, State, State | None]:
     """The same with operators whose sizes do not depend on the lengths, which a compiler does not know."""
     return run_stack(partial(recur_without_packing, module), module, without_padding(x, lengths), state, lengths)
 
 
 def recur_without_packing(
-    module: nn.RNNBase, weights: Direction, x: Tensor, state: State, lengths: Tensor | None, reverse: bool
-) -> tuple[Tensor, State]:
+    module: nn.RNNBase,
+    weights: Direction,
+    x: Tensor,
+    state: State,
+    lengths: Tensor | None,
+    reverse: bool,
+    noise: Noise,
+) -> tuple[State, State]:
     """Run one direction of one layer: x [T, B, I] and a state of [B, H] tensors to [T, B, H] and the final state.
 
     Every sequence runs all T steps, in the reverse direction after its real steps were turned around, and what lies
@@ -89,7 +123,7 @@ def recur_without_packing(
     none = (lengths == 0).unsqueeze(-1)  # [B, 1]
     out = out.gather(0, turned.expand_as(out)) if reverse else out
     kept = tuple(torch.where(none, old, new) for old, new in zip(state, ended, strict=True))
-    return out.masked_fill(padding, 0), kept
+    return (out.masked_fill(padding, 0),), kept
 
 
 KEEP = 1e4

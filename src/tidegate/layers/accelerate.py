@@ -23,6 +23,7 @@ from tidegate.layers.base import run_layer
 from tidegate.layers.cell import mode_of, run_cell
 from tidegate.layers.gru import GRU, GRUCell
 from tidegate.layers.lstm import LSTM, LSTMCell
+from tidegate.layers.noise import is_noisy
 from tidegate.layers.rnn import RNN, RNNCell
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -38,9 +39,9 @@ def accelerate(module: Module) -> Module:
 
     A layer stays the same object of the same class with the same parameters, so optimizers, hooks, parametrizations,
     `state_dict`, and whatever goes by the class of a layer, go on; only its `forward` is replaced, on the object. It
-    takes `lengths` too (see `tidegate.LSTM`). A class that was derived from torch.nn's and whose forward calls
-    `super().forward` becomes one derived from both. A layer that cannot be made fast is left as it is; `explain` says
-    why, and `restore` gives everything back.
+    takes `lengths`, `resets` and `return_states` too (see `tidegate.LSTM`). A class that was derived from torch.nn's
+    and whose forward calls `super().forward` becomes one derived from both. A layer that cannot be made fast is left as
+    it is; `explain` says why, and `restore` gives everything back.
 
     >>> model = accelerate(nn.Sequential(nn.LSTM(3, 5)))
     >>> print(explain(model))
@@ -56,12 +57,20 @@ def restore(module: Module) -> Module:
     """Make every layer inside a module torch.nn's again, in place, and return the module.
 
     Takes back what `accelerate` did, and turns a tidegate.RNN, LSTM or GRU into torch.nn's. Parameters, hooks and
-    results stay; a restored model no longer needs tidegate to be pickled or loaded.
+    results stay; a restored model no longer needs tidegate to be pickled or loaded. Raises ConfigError, and changes
+    nothing, where a layer has recurrent dropout or zoneout, which torch.nn's have not.
 
     >>> type(restore(LSTM(3, 5)))
     <class 'torch.nn.modules.rnn.LSTM'>
     """
     _check(module)
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.RNNBase) and is_noisy(layer):
+            raise ConfigError(
+                got=f"{name or 'a layer'} with recurrent dropout or zoneout",
+                wanted="a layer that torch.nn has too",
+                do="delete its attributes recurrent_dropout and zoneout first, or leave it as it is",
+            )
     for layer in module.modules():
         _restore(layer)
     return module
@@ -124,8 +133,17 @@ def _create_fast(create: Callable[..., None]) -> Callable[..., None]:
 def _forward_like(torchs: Callable[..., Any], layer: Any = run_layer, cell: Any = run_cell) -> Any:
     """A method that runs the layer or cell it was made for, and shows torch.nn's source to whoever reads it."""
 
-    def forward_layer(self: Any, input: Any, hx: Any = None, *, lengths: Any = None) -> Any:
-        return layer(self.layer, input, hx, lengths)
+    def forward_layer(
+        self: Any,
+        input: Any,
+        hx: Any = None,
+        *,
+        lengths: Any = None,
+        resets: Any = None,
+        reset_to: Any = None,
+        return_states: bool = False,
+    ) -> Any:
+        return layer(self.layer, input, hx, lengths, resets, reset_to, return_states)
 
     def forward_cell(self: Any, input: Any, hx: Any = None) -> Any:
         return cell(self.layer, input, hx)
@@ -304,7 +322,7 @@ def _explain(name: str, layer: nn.Module) -> LayerExplanation:
     else:
         assert isinstance(layer, nn.RNNBase)
         weight = weights_of(layer)[0]
-        request = Request(layer.mode, weight.device.type, weight.dtype, layer.proj_size)
+        request = Request(layer.mode, weight.device.type, weight.dtype, layer.proj_size, noisy=is_noisy(layer))
     backend = choose(request)
     refused = []
     for other in BACKENDS.values():

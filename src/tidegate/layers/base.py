@@ -11,14 +11,47 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from tidegate.errors import ShapeError
 from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.dispatch import Request, choose, is_recorded, wanted_backend
-from tidegate.kernels.stack import check_range, weights_of
+from tidegate.kernels.stack import NOTHING, Extras, check_range, weights_of
 from tidegate.layers import tools
+from tidegate.layers.noise import check_rate, check_zoneout, is_noisy, noise_of
+from tidegate.layers.resets import Pieces, check_resets
 
 State = tuple[Tensor, ...]
 
 
 class RecurrentLayer(tools.Ours, nn.RNNBase):
-    """Mixed in before torch.nn.RNN, LSTM or GRU; replaces their `forward` and nothing else."""
+    """Mixed in before torch.nn.RNN, LSTM or GRU; replaces their `forward` and adds noise on the state.
+
+    Args:
+        args, kwargs: torch.nn's.
+        recurrent_dropout: the probability with which a feature of h is left out of the recurrent product, the same
+            features at all steps of a sequence (Gal & Ghahramani 2016). In training only.
+        zoneout: the probability with which a feature of the state keeps its value over a step (Krueger et al. 2017);
+            for an LSTM one for both h and c, or the pair of them. In evaluation the state moves by what is expected.
+            Both are drawn from torch's generator: the same seed, the same noise.
+    """
+
+    recurrent_dropout: float
+    zoneout: tuple[float, float]
+
+    def __init__(
+        self,
+        *args: Any,
+        recurrent_dropout: float = 0.0,
+        zoneout: float | tuple[float, float] = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        dropout, rates = check_rate("recurrent_dropout", recurrent_dropout), check_zoneout(self.mode, zoneout)
+        if dropout:
+            self.recurrent_dropout = dropout
+        if any(rates):
+            self.zoneout = rates
+
+    def extra_repr(self) -> str:
+        options = vars(self)
+        shown = [f"{name}={options[name]}" for name in ("recurrent_dropout", "zoneout") if name in options]
+        return ", ".join([super().extra_repr(), *shown])
 
     def forward(
         self,
@@ -26,7 +59,10 @@ class RecurrentLayer(tools.Ours, nn.RNNBase):
         hx: Tensor | tuple[Tensor, Tensor] | None = None,
         *,
         lengths: Tensor | list[int] | None = None,
-    ) -> tuple[Any, Any]:
+        resets: Tensor | None = None,
+        reset_to: Tensor | tuple[Tensor, Tensor] | None = None,
+        return_states: bool = False,
+    ) -> Any:
         """Run the layer as torch.nn does, and over ragged batches without packing.
 
         Args:
@@ -35,15 +71,22 @@ class RecurrentLayer(tools.Ours, nn.RNNBase):
             lengths: the real steps of each sequence [B], for a batched tensor. What lies behind them never changes
                 a result or a gradient: output 0 there, the final state is the one after the last real step, and
                 the reverse direction starts at that step.
+            resets: truth values [T, B], [B, T] with batch_first, [T] unbatched: before such a step the state begins
+                anew, and no gradient passes. The parts between them are to each other as separate sequences: the
+                reverse direction starts anew behind the last step of each.
+            reset_to: the state with which it begins anew, as hx or with one sequence for all; zero if none.
+            return_states: whether the states of all steps and layers are returned too.
 
         Returns:
-            The output, of the input's kind, with D*H features, and the state after the last step.
+            The output, of the input's kind, with D*H features, and the state after the last step. With
+            `return_states` also the states: h [L*D, T, B, H] ([L*D, B, T, H] with batch_first), for an LSTM the tuple
+            (h, c).
 
         Raises:
             ShapeError: a shape, dtype or length does not fit.
             BackendError: a backend asked for by name cannot run the call.
         """
-        return run_layer(self, input, hx, lengths)
+        return run_layer(self, input, hx, lengths, resets, reset_to, return_states)
 
 
 tools.FORWARDS.append(RecurrentLayer.forward)
@@ -54,20 +97,27 @@ def run_layer(
     input: Tensor | PackedSequence,
     hx: Tensor | tuple[Tensor, Tensor] | None = None,
     lengths: Tensor | list[int] | None = None,
-) -> tuple[Any, Any]:
+    resets: Tensor | None = None,
+    reset_to: Tensor | tuple[Tensor, Tensor] | None = None,
+    return_states: bool = False,
+) -> Any:
     """Run any torch.nn layer as `RecurrentLayer.forward` describes."""
     weights = weights_of(layer)
-    if (
-        lengths is None
-        and not torch.is_grad_enabled()
-        and (found := _run_directly(layer, input, hx, weights)) is not None
-    ):
+    as_torchs = lengths is None and resets is None and reset_to is None and not return_states and not is_noisy(layer)
+    if as_torchs and not torch.is_grad_enabled() and (found := _run_directly(layer, input, hx, weights)) is not None:
         return found
     watched = tools.is_watched(input, hx, weights)
-    if lengths is None and (watched or (isinstance(input, PackedSequence) and is_recorded())):
+    if as_torchs and (watched or (isinstance(input, PackedSequence) and is_recorded())):
         return tools.run_as_torch(layer, input, hx)
-    backend = "torch" if watched else None
+    if reset_to is not None and resets is None:
+        raise ShapeError(got="reset_to without resets", wanted="both, or none", do="pass resets, or leave it out")
     if isinstance(input, PackedSequence):
+        if resets is not None or return_states:
+            raise ShapeError(
+                got=f"{'return_states' if resets is None else 'resets'} with a PackedSequence",
+                wanted="a tensor",
+                do="pass the padded tensor and lengths",
+            )
         return _run_packed(layer, input, hx, lengths, weights)
     if not isinstance(input, Tensor):
         raise ShapeError(got=f"an input of {type(input)}", wanted="a tensor or a PackedSequence", do="convert it")
@@ -77,20 +127,42 @@ def run_layer(
             wanted=f"Expected input to be 2D or 3D, got {input.dim()}D tensor instead",
             do="pass [T, B, I], [B, T, I] with batch_first=True, or [T, I]",
         )
-    if batched := input.dim() == 3:
-        x = input.transpose(0, 1) if layer.batch_first else input
-        state = _state_of(layer, hx, x, batched)
-        if lengths is not None:
-            lengths = check_lengths(lengths, x.shape[0], x.shape[1])
-        output, final = _run(layer, x, state, lengths, weights, backend)
-        return output.transpose(0, 1) if layer.batch_first else output, _final_of(layer, final)
+    batched = input.dim() == 3
+    batch_first = layer.batch_first and batched
+    x = input.unsqueeze(1) if not batched else input.transpose(0, 1) if batch_first else input
+    T, B, _ = x.shape
+    state = _state_of(layer, hx, x, batched)
     if lengths is not None:
-        raise ShapeError(
-            got="lengths with an unbatched input", wanted="a batch", do="cut the input to its real steps instead"
-        )
-    x = input.unsqueeze(1)
-    output, final = _run(layer, x, _state_of(layer, hx, x, batched), None, weights, backend)
-    return output.squeeze(1), _final_of(layer, tuple(s.squeeze(1) for s in final))
+        if not batched:
+            raise ShapeError(
+                got="lengths with an unbatched input", wanted="a batch", do="cut the input to its real steps instead"
+            )
+        lengths = check_lengths(lengths, T, B)
+    pieces = None
+    if resets is not None:
+        if not batched:
+            resets = torch.as_tensor(resets).unsqueeze(-1)
+        pieces = Pieces.of(check_resets(resets, T, B, batch_first), lengths, T, B)
+    if pieces is not None:
+        to = None if reset_to is None else _state_of(layer, _for_all(layer, reset_to, B), x, batched)
+        state, lengths = pieces.before(state, to), pieces.pieces
+    output, final, states = _run(layer, x, state, lengths, weights, return_states, watched)
+    if pieces is not None:
+        final = pieces.after(final)
+    if not batched:
+        output, final = output.squeeze(1), tuple(s.squeeze(1) for s in final)
+        states = states and tuple(s.squeeze(2) for s in states)
+    if batch_first:
+        output, states = output.transpose(0, 1), states and tuple(s.transpose(1, 2) for s in states)
+    found = output, _final_of(layer, final)
+    return (*found, _final_of(layer, states)) if states else found
+
+
+def _for_all(layer: nn.RNNBase, state: Any, B: int) -> Any:
+    """A state with one sequence as the state of B sequences; any other as it is."""
+    if isinstance(state, Tensor):
+        return state.expand(-1, B, -1) if state.dim() == 3 and state.shape[1] == 1 else state
+    return tuple(_for_all(layer, part, B) for part in state) if isinstance(state, (tuple, list)) else state
 
 
 def _run_directly(layer: nn.RNNBase, input: Any, hx: Any, weights: list[Tensor]) -> tuple[Any, Any] | None:
@@ -140,7 +212,7 @@ def _run_packed(
             do="pack with torch.nn.utils.rnn.pack_padded_sequence",
         )
     x, steps = pad_packed_sequence(packed)
-    output, final = _run(layer, x, _state_of(layer, hx, x, batched=True), steps, weights)
+    output, final, _ = _run(layer, x, _state_of(layer, hx, x, batched=True), steps, weights)
     # The caller's order is restored, so that equal lengths keep the places that the caller gave them.
     if order is not None:
         output, steps = output.index_select(1, order), steps[order.cpu()]
@@ -154,8 +226,9 @@ def _run(
     state: State,
     lengths: Tensor | None,
     weights: list[Tensor],
-    backend: str | None = None,
-) -> tuple[Tensor, State]:
+    return_states: bool = False,
+    watched: bool = False,
+) -> tuple[Tensor, State, State | None]:
     weight = weights[0]
     if x.shape[0] == 0:
         raise ShapeError(
@@ -176,12 +249,23 @@ def _run(
             f"Convert input: input.to({weight.dtype}), or convert model: model.to({x.dtype})",
             do="convert one of the two",
         )
-    if lengths is not None and not torch.compiler.is_compiling() and int(lengths.min()) == x.shape[0]:
+    pieces = lengths is not None and lengths.dim() == 2
+    if lengths is not None and not pieces and not torch.compiler.is_compiling() and int(lengths.min()) == x.shape[0]:
         lengths = None
-    request = Request.of(layer, weights, x, lengths)
-    if request.recorded and tools.is_exported_to_onnx(layer, x):
-        return tools.run_onnx(layer, weights, x, state, lengths)
-    return choose(request, backend).run(layer, x, state, lengths)
+    extras = NOTHING
+    if return_states or is_noisy(layer):
+        extras = Extras(noise_of(layer, x), return_states)
+    request = Request.of(layer, weights, x, lengths, extras)
+    if request.recorded and pieces:
+        raise ShapeError(
+            got="resets while the layer is exported or traced",
+            wanted="none: the program would hold the resets of this call",
+            do="export the model without resets, and reset the state between calls",
+        )
+    if request.recorded and extras is NOTHING and tools.is_exported_to_onnx(layer, x):
+        return *tools.run_onnx(layer, weights, x, state, lengths), None
+    backend = None if not watched else "torch" if extras is NOTHING else "reference"
+    return choose(request, backend).run(layer, x, state, lengths, extras)
 
 
 def _state_of(layer: nn.RNNBase, hx: Any, x: Tensor, batched: bool) -> State:
@@ -242,5 +326,5 @@ def check_lengths(lengths: Tensor | list[int], T: int, B: int) -> Tensor | None:
     lengths = lengths.to(torch.int64, copy=True).contiguous()  # backward reads them too, and they may be reused by then
     if torch.compiler.is_compiling():  # the operator checks the values when it runs
         return lengths
-    check_range(lengths, T)
+    check_range(lengths, T, B)
     return lengths

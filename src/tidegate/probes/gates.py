@@ -71,5 +71,5 @@ def _run_layer(layer: nn.RNNBase, x: Tensor, index: int) -> Tensor:
     outputs = []
     for reverse in (False, True) if layer.bidirectional else (False,):
         state0 = (x.new_zeros(B, layer.proj_size or H), *([x.new_zeros(B, H)] if layer.mode == "LSTM" else []))
-        outputs.append(recur(layer.mode, direction_of(layer, index, reverse), x, state0, None, reverse)[0])
+        outputs.append(recur(layer.mode, direction_of(layer, index, reverse), x, state0, None, reverse)[0][0])
     return torch.cat(outputs, dim=-1)

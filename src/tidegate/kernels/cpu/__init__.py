@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.cpu import ops as ops  # registers the operator
-from tidegate.kernels.stack import weights_of, weights_of_direction
+from tidegate.kernels.stack import NOTHING, Extras, weights_of, weights_of_direction
 
 if TYPE_CHECKING:
     from tidegate.kernels.dispatch import Request
@@ -34,13 +34,19 @@ def why_not(request: Request) -> str | None:
         return "torch.func transforms and forward-mode derivatives need operators that they can see into"
     if request.recorded:
         return "torch.export and torch.jit.trace record operators that run without tidegate"
+    if request.noisy and request.proj_size:
+        return "the kernels have no recurrent dropout and no zoneout beside a projection"
     return None
 
 
-def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+def run(
+    module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None, extras: Extras = NOTHING
+) -> tuple[Tensor, State, State | None]:
     """Run x [T, B, I] layer by layer; both directions of a layer are one call."""
     D, L = 2 if module.bidirectional else 1, module.num_layers
     finals: list[State] = []
+    all_states: list[State] = []
+    has_c = module.mode == "LSTM"
     all_weights = weights_of(module)
     if torch._C._is_any_autocast_enabled():
         # A recurrence keeps the precision of its weights over all its steps.
@@ -53,8 +59,11 @@ def run(module: nn.RNNBase, x: Tensor, state: State, lengths: Tensor | None) -> 
         if D == 2:
             weights += weights_of_direction(module, all_weights, k, True)
         before = state if L == 1 else tuple(s[k * D : (k + 1) * D] for s in state)
-        x, *final = kernels.layer(module.mode, x, before, weights, lengths)
-        if L == 1:
-            return x, tuple(final)
+        noise = [part for direction in extras.noise[k * D : (k + 1) * D] for part in direction]
+        x, *final = kernels.layer(module.mode, x, before, weights, lengths, noise, extras.states and has_c)
+        if extras.states:
+            outputs = (x, final.pop()) if has_c else (x,)
+            all_states.append(tuple(s.unflatten(2, (D, -1)).permute(2, 0, 1, 3) for s in outputs))
         finals.append(tuple(final))
-    return x, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+    after = finals[0] if L == 1 else tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
+    return x, after, tuple(torch.cat(parts) for parts in zip(*all_states, strict=True)) if extras.states else None

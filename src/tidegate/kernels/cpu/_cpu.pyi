@@ -5,7 +5,7 @@ def choose(isa: str) -> None: ...
 def choices() -> list[str]: ...
 def vector_bytes() -> int: ...
 def gates(cell: int) -> int: ...
-def saved_vectors(cell: int) -> int: ...
+def saved_vectors(cell: int, noisy: bool) -> int: ...
 def exchange_through(capsule: object | None) -> None: ...
 def buffer(bytes: int) -> Tensor: ...
 def result(precise: bool, T: int, B: int, N: int) -> Tensor: ...
@@ -20,7 +20,9 @@ def forward(
     c0: Tensor | None,
     weights: list[Tensor | None],
     lengths: Tensor | None,
+    noise: list[Tensor | None],
     out: Tensor,
+    c_out: Tensor | None,
     hn: Tensor,
     cn: Tensor | None,
     saved: Tensor | None,
@@ -33,9 +35,11 @@ def backward(
     c0: Tensor | None,
     weights: list[Tensor | None],
     lengths: Tensor | None,
+    noise: list[Tensor | None],
     out: Tensor,
     saved: Tensor | None,
     d_out: Tensor | None,
+    d_c_out: Tensor | None,
     d_hn: Tensor | None,
     d_cn: Tensor | None,
     d_x: Tensor | None,

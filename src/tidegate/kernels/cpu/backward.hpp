@@ -16,23 +16,33 @@ struct Place {
 
 // Where the pointwise part of one row finds its numbers, for the first of `wide` vectors of units.
 template <typename T> struct BackwardRow {
-  const T *acc, *saved, *c_old, *h_old, *h;
+  const T *acc, *saved, *c_old, *h_old, *h, *d_c_out;
   T *d, *dh, *dc;
+  const T *hold_h, *hold_c;  // noise
 };
 
-template <typename T, typename C>
+template <typename T, typename C, bool noisy>
 TIDEGATE_INLINE void backward_row(BackwardRow<T> row, Index wide, Index lanes, Index saved_block, Index c_block, Index state_block,
                                   Index d_block, Index d_slot) {
   constexpr int W = width<T>;
   for (Index u = 0; u < wide; ++u, lanes -= W) {
     const int n = static_cast<int>(smaller<Index>(W, lanes));
     Vec<T> keep[C::saved + 1], d[C::slots], c_old = zero<T>(), h_old = zero<T>(), h = zero<T>(), dc = zero<T>();
+    Vec<T> dh = load(row.acc), dh_held = zero<T>(), dc_held = zero<T>();
 #pragma GCC unroll 8
     for (int v = 0; v < C::saved; ++v) keep[v] = load(row.saved + v * W);
-    if (C::has_c) c_old = load_part(row.c_old, n), dc = load(row.dc);
+    if (C::has_c) {
+      c_old = load_part(row.c_old, n), dc = load(row.dc);
+      if (row.d_c_out) dc += load_part(row.d_c_out, n), row.d_c_out += W;
+    }
     if (C::needs_old_h) h_old = load_part(row.h_old, n);
-    if (C::needs_new_h) h = load_part(row.h, n);
-    const Vec<T> dh = C::backward(load(row.acc), dc, keep, c_old, h_old, h, d);
+    if (C::needs_new_h) h = noisy ? load(row.saved) : load_part(row.h, n);
+    if constexpr (noisy) {
+      if (row.hold_h) dh_held = dh * load_part(row.hold_h, n), dh -= dh_held, row.hold_h += W;
+      if (C::has_c && row.hold_c) dc_held = dc * load_part(row.hold_c, n), dc -= dc_held, row.hold_c += W;
+    }
+    dh = C::backward(dh, dc, keep, c_old, h_old, h, d);
+    if constexpr (noisy) dh += dh_held, dc += dc_held;
 #pragma GCC unroll 8
     for (int v = 0; v < C::slots; ++v) store(row.d + v * d_slot, d[v]);
     store(row.dh, dh);
@@ -74,8 +84,8 @@ void add_sums(Index rows, const T* a, const T* x, CarefulSum<T>* sums) {
   }
 }
 
-template <typename T, typename C> void backward(const Call& call) {
-  constexpr int W = width<T>, S = C::slots, G = C::gates;
+template <typename T, typename C, bool noisy = false> void backward(const Call& call) {
+  constexpr int W = width<T>, S = C::slots, G = C::gates, kept = kept_vectors<C, noisy>;
   const Index B = call.B, I = call.I, H = call.H, P = call.P;
   const Index H_blocks = blocks(H, W), I_blocks = blocks(I, W), P_blocks = blocks(P, W);
   const bool projected = call.w_hr;
@@ -98,6 +108,7 @@ template <typename T, typename C> void backward(const Call& call) {
   // in a copy for each group; the schedule only in the first
   Arena arena;
   const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B), at_count = arena.reserve<Index>(call.T + 2);
+  const Index at_row = arena.reserve<Index>(B), at_first = arena.reserve<Index>(B);
   const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_share = arena.reserve<Index>(schedule.steps + 1);
   const Index at_place = arena.reserve<Place>(chunk_rows);
   const Index at_w_hh = arena.reserve<T>(P_blocks * W * G * H);
@@ -123,10 +134,12 @@ template <typename T, typename C> void backward(const Call& call) {
 
   schedule.order = arena.at<Index>(at_order);
   schedule.length = arena.at<Index>(at_length);
+  schedule.row = arena.at<Index>(at_row), schedule.first = arena.at<Index>(at_first);
   schedule.offset = arena.at<Index>(at_offset);
   fill_schedule(call, schedule, arena.at<Index>(at_count));
   const Index d_block = d_rows * W, state_block = odd(rows_each) * W, chunk_block = odd(chunk_rows) * W;
   const T* const saved = static_cast<const T*>(call.saved);
+  const T* const drop = noisy ? static_cast<const T*>(call.drop) : nullptr;
   Barrier barrier;
 
   const bool ran = run_team(how, [&](int q) {
@@ -235,7 +248,7 @@ template <typename T, typename C> void backward(const Call& call) {
         const Index at_later = s + 1 < s_last ? at_s + running : chunk_rows;
         const auto d_out_of = [&](Index r) __attribute__((always_inline)) {
           const Index i = share.row(r);
-          return row_of<const T>(call.d_out, schedule.time(i, s), schedule.order[i]);
+          return row_of<const T>(call.d_out, schedule.time(i, s), schedule.row[i]);
         };
         // acc = the gradients of h of rows first .. last, for panel p of its features
         const auto gradients_of_h = [&](Index p, Index first, Index last) __attribute__((always_inline)) {
@@ -270,20 +283,39 @@ template <typename T, typename C> void backward(const Call& call) {
           }
           barrier.wait(members);
         }
-        const Index saved_block = schedule.active(s) * C::saved * W, c_block = s ? schedule.active(s - 1) * C::saved * W : W;
+        // acc = acc * drop + what else the gradients of h hold, after a product that began at zero
+        const auto drop_and_add = [&](Index p, Index first, Index last) __attribute__((always_inline)) {
+          const Index wide = smaller(wide_h, P_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, P - unit);
+          for (Index r = first; r < last; ++r)
+            for (Index u = 0; u < wide; ++u) {
+              const int lanes = static_cast<int>(smaller<Index>(W, units - u * W));
+              T* const to = acc + ((r - first) * wide + u) * W;
+              Vec<T> sum = load(to) * load_part(drop + schedule.row[share.row(r)] * H + unit + u * W, lanes);
+              sum += load(dh + (p * wide_h + u) * state_block + r * W);
+              if (call.d_out.data) sum += load_part(d_out_of(r) + unit + u * W, lanes);
+              store(to, sum);
+            }
+        };
+        const Index saved_block = schedule.active(s) * kept * W, c_block = s ? schedule.active(s - 1) * kept * W : W;
         const bool copies = s % members == member;  // what the large products need of this step
         for (Index p = own.first; p < own.last; ++p) {
           const Index wide = smaller(wide_h, H_blocks - p * wide_h), unit = p * wide_h * W, units = smaller(wide * W, H - unit);
           const auto row = [&](Index r) __attribute__((always_inline)) {
             const Index i = share.row(r), b = schedule.order[i], state = p * wide_h * state_block + r * W;
+            const Index at = schedule.row[i], t = schedule.time(i, s);
             BackwardRow<T> to{};
-            to.saved = saved + schedule.kept(s, H_blocks, p * wide_h, i) * C::saved * W;
+            to.saved = saved + schedule.kept(s, H_blocks, p * wide_h, i) * kept * W;
             if (C::has_c)
-              to.c_old = s ? saved + schedule.kept(s - 1, H_blocks, p * wide_h, i) * C::saved * W + 4 * W
+              to.c_old = s ? saved + schedule.kept(s - 1, H_blocks, p * wide_h, i) * kept * W + (kept - 1) * W
                            : static_cast<const T*>(call.c0) + b * H + unit;
+            if (C::has_c && call.d_c_out.data) to.d_c_out = row_of<const T>(call.d_c_out, t, at) + unit;
             if (C::needs_old_h)
-              to.h_old = s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) + unit : static_cast<const T*>(call.h0) + b * H + unit;
-            if (C::needs_new_h) to.h = row_of<const T>(call.out, schedule.time(i, s), b) + unit;
+              to.h_old = s ? row_of<const T>(call.out, schedule.time(i, s - 1), at) + unit : static_cast<const T*>(call.h0) + b * H + unit;
+            if (C::needs_new_h && !noisy) to.h = row_of<const T>(call.out, t, at) + unit;
+            if constexpr (noisy) {
+              to.hold_h = call.hold_h.data ? row_of<const T>(call.hold_h, t, at) + unit : nullptr;
+              to.hold_c = call.hold_c.data ? row_of<const T>(call.hold_c, t, at) + unit : nullptr;
+            }
             to.d = d + p * wide_h * d_block + (at_s + r) * W;
             to.dh = dh + state;
             to.dc = dc + state;
@@ -293,9 +325,9 @@ template <typename T, typename C> void backward(const Call& call) {
           const auto list = [&](Index first) {
             next.clear();
             for (Index r = first; r < smaller(first + together, running); ++r) {
-              const Index i = share.row(r), b = schedule.order[i];
+              const Index i = share.row(r), b = schedule.row[i];
               const BackwardRow<T> from = row(r);
-              for (Index u = 0; u < wide && C::saved; ++u) next.add(from.saved + u * saved_block, C::saved * W);
+              for (Index u = 0; u < wide && kept; ++u) next.add(from.saved + u * saved_block, kept * W);
               for (Index u = 0; u < wide && C::has_c; ++u) next.add(from.c_old + u * c_block, W);
               if (s && (C::needs_old_h || copies)) next.add(row_of<const T>(call.out, schedule.time(i, s - 1), b) + unit, units);
               if (call.d_out.data && !projected) next.add(d_out_of(r) + unit, units);
@@ -307,7 +339,9 @@ template <typename T, typename C> void backward(const Call& call) {
           next.fetch_some();
           for (Index first = 0; first < running; first += together) {
             const Index last = smaller(first + together, running);
-            if (!projected) gradients_of_h(p, first, last);
+            if (drop)
+              for (Index v = 0; v < (last - first) * wide; ++v) store(acc + v * W, zero<T>());
+            else if (!projected) gradients_of_h(p, first, last);
             list(last);
             next.spread_over(calls);
             if (projected) {
@@ -316,24 +350,29 @@ template <typename T, typename C> void backward(const Call& call) {
                             acc, wide * W, &next);
             } else {
               through_w_hh(p, first, last, &next);
+              if (drop) drop_and_add(p, first, last);
             }
             for (Index r = first; r < last; ++r) {
               BackwardRow<T> now = row(r);
               now.acc = acc + (r - first) * wide * W;
-              backward_row<T, C>(now, wide, units, saved_block, c_block, state_block, d_block, H_blocks * d_block);
+              backward_row<T, C, noisy>(now, wide, units, saved_block, c_block, state_block, d_block, H_blocks * d_block);
             }
           }
         }
         if (copies)
           for (Index r = 0; r < running; ++r) {
-            const Index i = share.row(r), b = schedule.order[i], t = schedule.time(i, s), k = at_s + r;
+            const Index i = share.row(r), b = schedule.row[i], t = schedule.time(i, s), k = at_s + r;
             place[k] = {t, b};
             block_row(row_of<const T>(call.x, t, b), I, x + k * W, chunk_block);
-            block_row(s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) : static_cast<const T*>(call.h0) + b * P, P,
-                      h_before + k * W, chunk_block);
+            block_row(s ? row_of<const T>(call.out, schedule.time(i, s - 1), b) : static_cast<const T*>(call.h0) + schedule.order[i] * P,
+                      P, h_before + k * W, chunk_block);
+            for (Index u = 0; u < P_blocks && drop; ++u) {
+              T* const h = h_before + u * chunk_block + k * W;
+              store(h, load(h) * load_part(drop + b * H + u * W, static_cast<int>(smaller<Index>(W, H - u * W))));
+            }
             if constexpr (C::has_c)
               for (Index u = 0; u < H_blocks && projected; ++u) {
-                const T* const keep = saved + schedule.kept(s, H_blocks, u, i) * C::saved * W;
+                const T* const keep = saved + schedule.kept(s, H_blocks, u, i) * kept * W;
                 store(m + u * chunk_block + k * W, load(keep + 3 * W) * tanh(load(keep + 4 * W)));
               }
           }
@@ -435,15 +474,17 @@ template <typename T, typename C> void backward(const Call& call) {
         const Index r_last = smaller(r_first + rows_block, share.count);
         for (Index r = r_first; r < r_last; ++r)
           for (Index u = 0; u < wide; ++u)
-            store(acc + ((r - r_first) * wide + u) * W, load(dh + (p * wide_h + u) * state_block + r * W));
+            store(acc + ((r - r_first) * wide + u) * W, drop ? zero<T>() : load(dh + (p * wide_h + u) * state_block + r * W));
         if (call.d_h0 && running > r_first)
           product(wide, smaller(r_last, running) - r_first,
                   d + C::h_slot * H_blocks * d_block + (chunk_rows + r_first) * W, w_hh + p * wide_h * G * H * W, &none);
         for (Index r = r_first; r < r_last; ++r)
           for (Index u = 0; u < wide; ++u) {
-            const Index block = p * wide_h + u, b = schedule.order[share.row(r)];
+            const Index block = p * wide_h + u, i = share.row(r), b = schedule.order[i];
             const int lanes = static_cast<int>(smaller<Index>(W, P - block * W));
-            if (call.d_h0) store_part(static_cast<T*>(call.d_h0) + b * P + block * W, load(acc + ((r - r_first) * wide + u) * W), lanes);
+            Vec<T> sum = load(acc + ((r - r_first) * wide + u) * W);
+            if (drop) sum = sum * load_part(drop + schedule.row[i] * H + block * W, lanes) + load(dh + block * state_block + r * W);
+            if (call.d_h0) store_part(static_cast<T*>(call.d_h0) + b * P + block * W, sum, lanes);
           }
       }
     }
@@ -489,12 +530,12 @@ template <typename T, typename C> void backward(const Call& call) {
         store_part(static_cast<T*>(call.d_b_hh) + C::gate_of_h(v) * H + unit, sum[0].sum, lanes);
     }
     // d_x past the end of a sequence
-    if (call.d_x.data && !call.add_to_d_x)
+    if (call.d_x.data && !call.add_to_d_x && !call.rows)
       for (Index t = 0; t < call.T; ++t)
         for (Index i = schedule.active(t) + q; i < B; i += how.threads)
           for (Index k = 0; k < I; ++k) row_of<T>(call.d_x, t, schedule.order[i])[k] = T(0);
   });
-  if (!ran) backward<T, C>(on_one_thread(call));
+  if (!ran) backward<T, C, noisy>(on_one_thread(call));
 }
 
 }  // namespace TIDEGATE_ISA

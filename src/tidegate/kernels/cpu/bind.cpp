@@ -86,6 +86,8 @@ void exchange_through(nb::handle capsule) {
   PyErr_Clear();  // of another kind: tensors are then read by their attributes
 }
 
+Index kept(const Call& call) { return saved_vectors(call.cell, is_noisy(call)); }
+
 // What is read of a call of `directions` directions before it runs.
 struct Reading {
   Reader read;
@@ -99,7 +101,7 @@ struct Reading {
     if (!read.fits || saved.is_none()) return;
     const Seen seen = read.any(saved);
     const Index width = engine().vector_bytes / read.bytes(), size = seen.count() / directions;
-    const Index vectors = real_rows(call[0]) * ((call[0].H + width - 1) / width) * saved_vectors(call[0].cell);
+    const Index vectors = real_rows(call[0]) * ((call[0].H + width - 1) / width) * kept(call[0]);
     read.fits = read.fits && seen.kind == Kind::byte && seen.axes == 1 && seen.is_dense() && size >= vectors * engine().vector_bytes;
     for (Index d = 0; d < directions; ++d) call[d].saved = seen.at ? seen.at + d * size : nullptr;
   }
@@ -117,19 +119,21 @@ struct Reading {
 // where h is projected, w_hr of each direction.
 struct Layer : Reading {
   Index weights = 0;  // of one direction
+  Index of_rows = 0;  // rows of x
 
-  Layer(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& all, nb::handle lengths, nb::handle saved,
-        int threads) {
+  Layer(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& all, nb::handle lengths, const nb::list& noise,
+        nb::handle saved, int threads) {
     const Seen of_x = read.any(x), of_h0 = read.any(h0);
     const Index count = static_cast<Index>(nb::len(all));
     read.kind = of_x.kind;
     directions = of_h0.shape[0];
     read.fits = read.fits && (of_x.kind == Kind::float32 || of_x.kind == Kind::float64) && of_x.axes == 3 &&
                 of_h0.axes == 3 && (directions == 1 || directions == 2) &&
-                (count == 4 * directions || (count == 5 * directions && !c0.is_none()));
+                (count == 4 * directions || (count == 5 * directions && !c0.is_none() && nb::len(noise) == 0)) &&
+                (nb::len(noise) == 0 || static_cast<Index>(nb::len(noise)) == 3 * directions);
     if (!read.fits) return;
     weights = count / directions;
-    const Index T = of_x.shape[0], B = of_x.shape[1], I = of_x.shape[2], P = of_h0.shape[2];
+    const Index T = of_x.shape[0], rows = of_x.shape[1], I = of_x.shape[2], B = of_h0.shape[1], P = of_h0.shape[2];
     const Seen of_c0 = c0.is_none() ? of_h0 : read.any(c0);
     const Index H = of_c0.axes == 3 ? of_c0.shape[2] : 0;
     const Cell kind = static_cast<Cell>(cell);
@@ -140,16 +144,22 @@ struct Layer : Reading {
       Call& to = call[d];
       to.cell = kind;
       to.T = T, to.B = B, to.I = I, to.H = H, to.P = P;
-      to.lengths = read.lengths(lengths, T, B);
+      read.lengths(lengths, rows, to);
       to.reverse = d == 1;
       to.threads = allowed(threads);
-      to.x = read.rows(x, T, B, I, 0);
+      to.x = read.rows(x, T, rows, I, 0);
+      if (nb::len(noise) > 0) {
+        const auto part = [&](Index k) { return noise[static_cast<std::size_t>(3 * d + k)]; };
+        to.drop = read.dense(part(0), {rows, H});
+        to.hold_h = read.rows(part(1), T, rows, H, 0), to.hold_c = read.rows(part(2), T, rows, H, 0);
+      }
       to.h0 = state(h0, d, P), to.c0 = state(c0, d, H);
       const auto weight = [&](Index k) { return all[static_cast<std::size_t>(weights * d + k)]; };
       to.w_ih = read.needed(weight(0), {G, I}), to.w_hh = read.needed(weight(1), {G, P});
       to.b_ih = read.dense(weight(2), {G}), to.b_hh = read.dense(weight(3), {G});
       to.w_hr = weights == 5 ? read.needed(weight(4), {P, H}) : nullptr;
     }
+    of_rows = rows;
     keep_in(saved);
   }
 
@@ -158,9 +168,9 @@ struct Layer : Reading {
     char* const at = read.dense(tensor, {directions, call[0].B, N});
     return at ? at + d * call[0].B * N * read.bytes() : nullptr;
   }
-  // What a tensor [T, B, D*P] has for direction d.
-  Rows output(nb::handle tensor, Index d) {
-    return read.rows(tensor, call[0].T, call[0].B, directions * call[0].P, d * call[0].P);
+  // What a tensor [T, rows, D*N] has for direction d.
+  Rows output(nb::handle tensor, Index d, Index N) {
+    return read.rows(tensor, call[0].T, of_rows, directions * N, d * N);
   }
 };
 
@@ -221,40 +231,41 @@ bool run_step_backward(int cell, nb::handle x, nb::handle h0, nb::handle c0, nb:
   call.d_w_ih = read.dense(to[3], {G, I}), call.d_w_hh = read.dense(to[4], {G, H});
   call.d_b_ih = read.dense(to[5], {G}), call.d_b_hh = read.dense(to[6], {G});
   const bool reads_h = call.cell == Cell::rnn_tanh || call.cell == Cell::rnn_relu;
-  read.fits = read.fits && (call.saved || !saved_vectors(call.cell)) && (call.out.data || !reads_h);
+  read.fits = read.fits && (call.saved || !kept(call)) && (call.out.data || !reads_h);
   return step.run(&Engine::backward);
 }
 
 bool run_forward(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& weights, nb::handle lengths,
-                 nb::handle out, nb::handle hn, nb::handle cn, nb::handle saved, int threads) {
-  Layer layer(cell, x, h0, c0, weights, lengths, saved, threads);
+                 const nb::list& noise, nb::handle out, nb::handle c_out, nb::handle hn, nb::handle cn, nb::handle saved,
+                 int threads) {
+  Layer layer(cell, x, h0, c0, weights, lengths, noise, saved, threads);
   for (Index d = 0; layer.read.fits && d < layer.directions; ++d) {
     Call& call = layer.call[d];
-    call.out = layer.output(out, d);
+    call.out = layer.output(out, d, call.P), call.c_out = layer.output(c_out, d, call.H);
     call.hn = layer.state(hn, d, call.P), call.cn = layer.state(cn, d, call.H);
   }
   return layer.run(&Engine::forward);
 }
 
 bool run_backward(int cell, nb::handle x, nb::handle h0, nb::handle c0, const nb::list& weights, nb::handle lengths,
-                  nb::handle out, nb::handle saved, nb::handle d_out, nb::handle d_hn, nb::handle d_cn, nb::handle d_x,
-                  nb::handle d_h0, nb::handle d_c0, const nb::list& d_weights, int threads) {
-  Layer layer(cell, x, h0, c0, weights, lengths, saved, threads);
+                  const nb::list& noise, nb::handle out, nb::handle saved, nb::handle d_out, nb::handle d_c_out, nb::handle d_hn,
+                  nb::handle d_cn, nb::handle d_x, nb::handle d_h0, nb::handle d_c0, const nb::list& d_weights, int threads) {
+  Layer layer(cell, x, h0, c0, weights, lengths, noise, saved, threads);
   Reader& read = layer.read;
   read.fits = read.fits && nb::len(d_weights) == nb::len(weights);
   for (Index d = 0; read.fits && d < layer.directions; ++d) {
     Call& call = layer.call[d];
     const Index I = call.I, H = call.H, P = call.P, G = gates(call.cell) * H;
-    call.out = layer.output(out, d), call.d_out = layer.output(d_out, d);
+    call.out = layer.output(out, d, P), call.d_out = layer.output(d_out, d, P), call.d_c_out = layer.output(d_c_out, d, H);
     call.d_hn = layer.state(d_hn, d, P), call.d_cn = layer.state(d_cn, d, H);
-    call.d_x = read.rows(d_x, call.T, call.B, I, 0);
+    call.d_x = read.rows(d_x, call.T, layer.of_rows, I, 0);
     call.add_to_d_x = d == 1;
     call.d_h0 = layer.state(d_h0, d, P), call.d_c0 = layer.state(d_c0, d, H);
     const auto gradient = [&](Index k) { return d_weights[static_cast<std::size_t>(layer.weights * d + k)]; };
     call.d_w_ih = read.dense(gradient(0), {G, I}), call.d_w_hh = read.dense(gradient(1), {G, P});
     call.d_b_ih = read.dense(gradient(2), {G}), call.d_b_hh = read.dense(gradient(3), {G});
     call.d_w_hr = layer.weights == 5 ? read.dense(gradient(4), {P, H}) : nullptr;
-    read.fits = read.fits && (call.saved || !saved_vectors(call.cell) || real_rows(call) == 0);
+    read.fits = read.fits && (call.saved || !kept(call) || real_rows(call) == 0);
   }
   return layer.run(&Engine::backward);
 }
@@ -293,7 +304,7 @@ NB_MODULE(_cpu, m) {
   m.def("exchange_through", &exchange_through, "capsule"_a.none());
   m.def("vector_bytes", [] { return chosen.single->vector_bytes; });
   m.def("gates", [](int cell) { return gates(static_cast<Cell>(cell)); });
-  m.def("saved_vectors", [](int cell) { return saved_vectors(static_cast<Cell>(cell)); });
+  m.def("saved_vectors", [](int cell, bool noisy) { return saved_vectors(static_cast<Cell>(cell), noisy); }, "cell"_a, "noisy"_a);
   // Pooled memory as tensors that give it back.
   m.def("buffer", [](std::size_t bytes) {
     void* memory = take(bytes);
@@ -306,13 +317,13 @@ NB_MODULE(_cpu, m) {
   });
 
   // False, and nothing done, unless every tensor is of its shape and type, on the CPU, with its numbers in order.
-  m.def("forward", &run_forward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "weights"_a, "lengths"_a.none(), "out"_a, "hn"_a,
-        "cn"_a.none(), "saved"_a.none(), "threads"_a);
+  m.def("forward", &run_forward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "weights"_a, "lengths"_a.none(), "noise"_a, "out"_a,
+        "c_out"_a.none(), "hn"_a, "cn"_a.none(), "saved"_a.none(), "threads"_a);
   m.def("step", &run_step, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "w_ih"_a, "w_hh"_a, "b_ih"_a.none(), "b_hh"_a.none(), "hn"_a,
         "cn"_a.none(), "saved"_a.none(), "threads"_a);
   m.def("step_backward", &run_step_backward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "w_ih"_a, "w_hh"_a, "b_ih"_a.none(),
         "b_hh"_a.none(), "hn"_a.none(), "saved"_a.none(), "d_hn"_a.none(), "d_cn"_a.none(), "to"_a, "threads"_a);
-  m.def("backward", &run_backward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "weights"_a, "lengths"_a.none(), "out"_a,
-        "saved"_a.none(), "d_out"_a.none(), "d_hn"_a.none(), "d_cn"_a.none(), "d_x"_a.none(), "d_h0"_a.none(),
-        "d_c0"_a.none(), "d_weights"_a, "threads"_a);
+  m.def("backward", &run_backward, "cell"_a, "x"_a, "h0"_a, "c0"_a.none(), "weights"_a, "lengths"_a.none(), "noise"_a, "out"_a,
+        "saved"_a.none(), "d_out"_a.none(), "d_c_out"_a.none(), "d_hn"_a.none(), "d_cn"_a.none(), "d_x"_a.none(),
+        "d_h0"_a.none(), "d_c0"_a.none(), "d_weights"_a, "threads"_a);
 }

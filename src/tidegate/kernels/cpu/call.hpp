@@ -12,7 +12,9 @@ using Index = std::int64_t;
 enum class Cell : int { rnn_tanh = 0, rnn_relu = 1, lstm = 2, gru = 3 };
 
 constexpr int gates(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
-constexpr int saved_vectors(Cell cell) { return cell == Cell::lstm ? 5 : cell == Cell::gru ? 4 : 0; }
+constexpr int saved_vectors(Cell cell, bool noisy) {
+  return cell == Cell::lstm ? 5 + noisy : cell == Cell::gru ? 4 : noisy;
+}
 
 struct Rows {
   void* data;
@@ -24,20 +26,26 @@ struct Call {
   Index T, B, I, H;
   Index P;               // features of h: H, or what the projection of an LSTM leaves of them
   const Index* lengths;  // [B]; none: every sequence has T steps
+  const Index *rows, *first;  // [B]: each sequence is a piece of a row of x, from a step on; none: it is a row
   bool reverse;
   int threads;
 
-  Rows x;                      // [T, B, I]
+  Rows x;                      // [T, rows, I]; a row is a sequence, unless `rows` says otherwise
   const void *w_ih, *w_hh;     // [G*H, I], [G*H, P]
   const void* w_hr;            // [P, H]; none: h is not projected, and P is H
   const void *b_ih, *b_hh;     // [G*H]
   const void *h0, *c0;         // [B, P], [B, H]
-  Rows out;                    // [T, B, P], zero after the end of a sequence
+  Rows out;                    // [T, rows, P], zero after the end of a sequence; what no piece covers is left alone
+  Rows c_out;                  // [T, rows, H], c after every step likewise; none: not wanted
   void *hn, *cn;               // [B, P], [B, H]
-  void* saved;                 // saved_vectors(cell) vectors a real step and vector of units, 64-aligned; none: nothing is saved
+  void* saved;                 // saved_vectors() vectors a real step and vector of units, 64-aligned; none: nothing is saved
+
+  // noise: none of it where all three are none
+  const void* drop;            // [rows, H]: h is multiplied by it before the recurrent product
+  Rows hold_h, hold_c;         // [T, rows, H]: the share of the old state that stays
 
   // backward only
-  Rows d_out;
+  Rows d_out, d_c_out;
   const void *d_hn, *d_cn;
   Rows d_x;
   bool add_to_d_x;             // the other direction has already written d_x
@@ -51,6 +59,8 @@ struct Call {
   for (Index b = 0; b < call.B; ++b) sum += call.lengths[b];
   return sum;
 }
+
+[[maybe_unused]] static bool is_noisy(const Call& call) { return call.drop || call.hold_h.data || call.hold_c.data; }
 
 struct Engine {
   const char* isa;

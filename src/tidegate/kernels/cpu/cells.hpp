@@ -2,7 +2,8 @@
 //
 // Slots are the accumulators of a unit, in an order in which the gates fed by x and the gates fed by h
 // are both neighbors: x feeds slots [x_slot, x_slot + gates), h feeds [h_slot, h_slot + gates).
-// gate_of_x and gate_of_h name PyTorch's gate in such a slot.
+// gate_of_x and gate_of_h name PyTorch's gate in such a slot. `held` vectors more are saved where noise changes the
+// state after the cell: what backward needs and cannot tell from the rest.
 #pragma once
 #include "activations.hpp"
 
@@ -12,7 +13,7 @@ namespace TIDEGATE_ISA {
 // h = tanh(W x + U h + b), or relu in place of tanh.
 template <typename T, bool is_relu> struct Rnn {
   using V = Vec<T>;
-  static constexpr int gates = 1, slots = 1, x_slot = 0, h_slot = 0, saved = 0;
+  static constexpr int gates = 1, slots = 1, x_slot = 0, h_slot = 0, saved = 0, held = 1;
   static constexpr int units = 4;  // vectors of units in a panel
   static constexpr bool has_c = false, needs_old_h = false, needs_new_h = true;
   static constexpr int gate_of_x(int slot) { return slot; }
@@ -29,7 +30,7 @@ template <typename T, bool is_relu> struct Rnn {
 // i, f, o = σ(W x + U h + b); g = tanh(W x + U h + b); c = f c + i g; h = o tanh(c).
 template <typename T> struct Lstm {
   using V = Vec<T>;
-  static constexpr int gates = 4, slots = 4, x_slot = 0, h_slot = 0, saved = 5;
+  static constexpr int gates = 4, slots = 4, x_slot = 0, h_slot = 0, saved = 5, held = 1;
   static constexpr int units = 1;
   static constexpr bool has_c = true, needs_old_h = false, needs_new_h = false;
   static constexpr int gate_of_x(int slot) { return slot; }
@@ -58,7 +59,7 @@ template <typename T> struct Lstm {
 // r, z = σ(W x + U h + b); n = tanh(W x + b + r u) with u = U h + b; h = n + z (h - n). Slots n, r, z, u.
 template <typename T> struct Gru {
   using V = Vec<T>;
-  static constexpr int gates = 3, slots = 4, x_slot = 0, h_slot = 1, saved = 4;
+  static constexpr int gates = 3, slots = 4, x_slot = 0, h_slot = 1, saved = 4, held = 0;
   static constexpr int units = 1;
   static constexpr bool has_c = false, needs_old_h = true, needs_new_h = false;
   static constexpr int gate_of_x(int slot) { return slot == 0 ? 2 : slot - 1; }

@@ -6,12 +6,15 @@ namespace tidegate {
 namespace TIDEGATE_ISA {
 namespace {
 
-template <typename C, Cell cell> constexpr bool is = C::gates == gates(cell) && C::saved == saved_vectors(cell);
+template <typename C, Cell cell> constexpr bool is = C::gates == gates(cell) && C::saved == saved_vectors(cell, false) &&
+                                                      C::saved + C::held == saved_vectors(cell, true);
 
 template <typename T, typename C> void forward_either(const Call& call) {
+  if (is_noisy(call)) return forward<T, C, true>(call);
   return is_few(call) ? forward_few<T, C>(call) : forward<T, C>(call);
 }
 template <typename T, typename C> void backward_either(const Call& call) {
+  if (is_noisy(call)) return backward<T, C, true>(call);
   return is_few(call) ? backward_few<T, C>(call) : backward<T, C>(call);
 }
 

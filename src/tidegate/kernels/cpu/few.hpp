@@ -15,7 +15,7 @@ constexpr Index few_together = 4;   // rows of the weights that are read side by
 constexpr Index longest_chain = 64;  // multiply-adds that follow each other; see "Rounding" in docs/kernels.md
 
 inline bool is_few(const Call& call) {
-  return call.T == 1 && call.B <= few_rows && !call.w_hr && (!call.lengths || real_rows(call) == call.B);
+  return call.T == 1 && call.B <= few_rows && !call.w_hr && !call.rows && (!call.lengths || real_rows(call) == call.B);
 }
 
 inline Plan plan_of_few(const Call& call, Index gates, Index element) {
@@ -139,6 +139,7 @@ template <typename T, typename C> void forward_few(const Call& call) {
         store_part(row_of<T>(call.out, 0, b) + unit, h, lanes);
         store_part(static_cast<T*>(call.hn) + b * H + unit, h, lanes);
         if (C::has_c) store_part(static_cast<T*>(call.cn) + b * H + unit, c, lanes);
+        if (C::has_c && call.c_out.data) store_part(row_of<T>(call.c_out, 0, b) + unit, c, lanes);
         if (C::saved && call.saved)
           for (int v = 0; v < C::saved; ++v) store(static_cast<T*>(call.saved) + ((u * B + b) * C::saved + v) * W, keep[v]);
       }
@@ -239,6 +240,7 @@ template <typename T, typename C> void backward_few(const Call& call) {
         if (call.d_hn) dh += load_part(static_cast<const T*>(call.d_hn) + b * H + unit, lanes);
         if (C::has_c) {
           if (call.d_cn) dc = load_part(static_cast<const T*>(call.d_cn) + b * H + unit, lanes);
+          if (call.d_c_out.data) dc += load_part(row_of<const T>(call.d_c_out, 0, b) + unit, lanes);
           c_old = load_part(static_cast<const T*>(call.c0) + b * H + unit, lanes);
         }
         if (C::needs_old_h) h_old = load_part(static_cast<const T*>(call.h0) + b * H + unit, lanes);

@@ -65,33 +65,60 @@ template <typename T> TIDEGATE_INLINE void block_row(const T* from, Index n, T* 
 // Where the pointwise part of one row finds its numbers, for the first of `wide` vectors of units.
 template <typename T> struct ForwardRow {
   const T *acc, *h_old;  // acc: slots after slots
-  T *c, *h_new, *out, *saved;
+  T *c, *h_new, *out, *c_out, *saved;
+  const T *drop, *hold_h, *hold_c;  // noise
+  T* held;                          // h as it is, beside h_new, which is multiplied by `drop`
 };
 
-template <typename T, typename C>
+// The share of the old value that stays, with the rest of the new one: exactly one of them where it is 0 or 1.
+template <typename V> TIDEGATE_INLINE V hold(V share, V old_value, V new_value) {
+  return share * old_value + (new_value - share * new_value);
+}
+
+// How many vectors a step keeps for backward.
+template <typename C, bool noisy> constexpr int kept_vectors = C::saved + (noisy ? C::held : 0);
+
+template <typename T, typename C, bool noisy>
 TIDEGATE_INLINE void forward_row(ForwardRow<T> row, Index wide, Index lanes, Index block, Index saved_block, bool past) {
-  constexpr int W = width<T>;
+  constexpr int W = width<T>, kept = kept_vectors<C, noisy>;
   for (Index u = 0; u < wide; ++u, lanes -= W) {
-    Vec<T> a[C::slots], keep[C::saved + 1], c = zero<T>(), old = zero<T>();
+    const int n = static_cast<int>(smaller<Index>(W, lanes));
+    Vec<T> a[C::slots], keep[C::saved + 2], c = zero<T>(), old = zero<T>();
 #pragma GCC unroll 8
     for (int v = 0; v < C::slots; ++v) a[v] = load(row.acc + v * W);
     if (C::has_c) c = load(row.c);
-    if (C::needs_old_h) old = load(row.h_old);
-    const Vec<T> h = C::forward(a, old, c, keep);
-    store(row.h_new, h);
-    if (C::has_c) store(row.c, c);
-    store_part(row.out, h, static_cast<int>(smaller<Index>(W, lanes)));
-    if (C::saved && row.saved) {
+    if (noisy) old = load(row.held);
+    else if (C::needs_old_h) old = load(row.h_old);
+    const Vec<T> c_old = c;
+    Vec<T> h = C::forward(a, old, c, keep);
+    if constexpr (noisy) {
+      if (!C::has_c && C::held) keep[C::saved] = h;
+      if (row.hold_h) h = hold(load_part(row.hold_h, n), old, h), row.hold_h += W;
+      if (C::has_c && row.hold_c) c = hold(load_part(row.hold_c, n), c_old, c), row.hold_c += W;
+      if (C::has_c) keep[C::saved] = c;
+      store(row.held, h);
+      row.held += block;
+      store(row.h_new, row.drop ? h * load_part(row.drop, n) : h);
+      if (row.drop) row.drop += W;
+    } else {
+      store(row.h_new, h);
+    }
+    if (C::has_c) {
+      store(row.c, c);
+      if (row.c_out) store_part(row.c_out, c, n), row.c_out += W;
+    }
+    store_part(row.out, h, n);
+    if (kept && row.saved) {
 #pragma GCC unroll 8
-      for (int v = 0; v < C::saved; ++v) stream(row.saved + v * W, keep[v], past);
+      for (int v = 0; v < kept; ++v) stream(row.saved + v * W, keep[v], past);
       row.saved += saved_block;
     }
     row.acc += C::slots * W, row.h_old += block, row.c += block, row.h_new += block, row.out += W;
   }
 }
 
-template <typename T, typename C> void forward(const Call& call) {
-  constexpr int W = width<T>, U = C::units, S = C::slots, G = C::gates;
+template <typename T, typename C, bool noisy = false> void forward(const Call& call) {
+  constexpr int W = width<T>, U = C::units, S = C::slots, G = C::gates, kept = kept_vectors<C, noisy>;
   const Index B = call.B, I = call.I, H = call.H, P = call.P;
   const Index H_blocks = blocks(H, W), I_blocks = blocks(I, W), P_blocks = blocks(P, W), panels = blocks(H_blocks, U);
   const Index slots = S * U;
@@ -110,6 +137,7 @@ template <typename T, typename C> void forward(const Call& call) {
   // in a copy for each group; the schedule only in the first
   Arena arena;
   const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B), at_count = arena.reserve<Index>(call.T + 2);
+  const Index at_row = arena.reserve<Index>(B), at_first = arena.reserve<Index>(B);
   const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_share = arena.reserve<Index>(schedule.steps + 1);
   const Index at_w_ih = arena.reserve<T>(H_blocks * G * W * I), at_w_hh = arena.reserve<T>(H_blocks * G * W * P);
   const Index at_w_hr = projected ? arena.reserve<T>(P_blocks * W * H) : 0;
@@ -117,15 +145,18 @@ template <typename T, typename C> void forward(const Call& call) {
   const Index at_bias = arena.reserve<T>(panels * slots * W);
   const Index at_h = arena.reserve<T>(2 * P_blocks * odd(rows_each) * W);
   const Index at_c = C::has_c ? arena.reserve<T>(H_blocks * odd(rows_each) * W) : 0;
+  const Index at_held = noisy ? arena.reserve<T>(H_blocks * odd(rows_each) * W) : 0;
   const Index at_x = arena.reserve<T>(members * x_size), at_gates = arena.reserve<T>(members * gates_size);
   arena.allocate(how.groups);
 
   schedule.order = arena.at<Index>(at_order);
   schedule.length = arena.at<Index>(at_length);
+  schedule.row = arena.at<Index>(at_row), schedule.first = arena.at<Index>(at_first);
   schedule.offset = arena.at<Index>(at_offset);
   fill_schedule(call, schedule, arena.at<Index>(at_count));
 
-  const bool past = total * H * C::saved * static_cast<Index>(sizeof(T)) > past_cache;
+  const bool past = total * H * kept * static_cast<Index>(sizeof(T)) > past_cache;
+  const T* const drop = noisy ? static_cast<const T*>(call.drop) : nullptr;
   Barrier barrier;
 
   const bool ran = run_team(how, [&](int q) {
@@ -137,6 +168,7 @@ template <typename T, typename C> void forward(const Call& call) {
     T* const bias = arena.at<T>(at_bias, group);
     T* const h_blocked = arena.at<T>(at_h, group);
     T* const c_blocked = arena.at<T>(at_c, group);
+    T* const held = arena.at<T>(at_held, group);  // h before noise
     T* const x = arena.at<T>(at_x, group) + member * x_size;
     T* const gates = arena.at<T>(at_gates, group) + member * gates_size;
 
@@ -178,9 +210,12 @@ template <typename T, typename C> void forward(const Call& call) {
                         w_hr + u * W * H, Index(W));
     for (Index r = 0; r < share.count; ++r) {
       const Index b = schedule.order[share.row(r)];
-      for (Index u = own_h.first; u < own_h.last; ++u)
-        store(h_blocked + u * block + r * W,
-              load_part(static_cast<const T*>(call.h0) + b * P + u * W, static_cast<int>(smaller<Index>(W, P - u * W))));
+      for (Index u = own_h.first; u < own_h.last; ++u) {
+        const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
+        const Vec<T> h = load_part(static_cast<const T*>(call.h0) + b * P + u * W, lanes);
+        if (noisy) store(held + u * block + r * W, h);
+        store(h_blocked + u * block + r * W, drop ? h * load_part(drop + schedule.row[share.row(r)] * H + u * W, lanes) : h);
+      }
       if (C::has_c)
         for (Index u = own_c.first; u < own_c.last; ++u)
           store(c_blocked + u * block + r * W,
@@ -220,7 +255,7 @@ template <typename T, typename C> void forward(const Call& call) {
         if (s_last > s_first && rows + more > chunk_rows) break;
         for (Index r = 0; r < more; ++r) {
           const Index i = share.row(r);
-          block_row(row_of<const T>(call.x, schedule.time(i, s_last), schedule.order[i]), I, x + (rows + r) * W, odd(chunk_rows) * W);
+          block_row(row_of<const T>(call.x, schedule.time(i, s_last), schedule.row[i]), I, x + (rows + r) * W, odd(chunk_rows) * W);
         }
         rows += more;
       }
@@ -243,16 +278,22 @@ template <typename T, typename C> void forward(const Call& call) {
             const Index wide = smaller<Index>(U, H_blocks - p * U);
             for (Index r = 0; r < running; ++r) {
               const Index i = share.row(r), unit = p * U * W, state = p * U * block + r * W;
-              ForwardRow<T> row;
+              const Index t = schedule.time(i, s), b = schedule.row[i];
+              ForwardRow<T> row{};
               row.acc = gates + (p - own.first) * acc_panel + (done + r) * acc_row;
               row.h_old = h_old + state;
               row.h_new = projected ? m_blocked + state : h_new + state;
               row.c = c_blocked + state;
-              row.out = projected ? unprojected : row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + unit;
-              row.saved = C::saved && call.saved
-                              ? static_cast<T*>(call.saved) + schedule.kept(s, H_blocks, p * U, i) * C::saved * W
-                              : nullptr;
-              forward_row<T, C>(row, wide, H - unit, block, schedule.active(s) * C::saved * W, past);
+              row.out = projected ? unprojected : row_of<T>(call.out, t, b) + unit;
+              row.c_out = C::has_c && call.c_out.data ? row_of<T>(call.c_out, t, b) + unit : nullptr;
+              row.saved = kept && call.saved ? static_cast<T*>(call.saved) + schedule.kept(s, H_blocks, p * U, i) * kept * W : nullptr;
+              if constexpr (noisy) {
+                row.held = held + state;
+                row.drop = drop ? drop + b * H + unit : nullptr;
+                row.hold_h = call.hold_h.data ? row_of<const T>(call.hold_h, t, b) + unit : nullptr;
+                row.hold_c = call.hold_c.data ? row_of<const T>(call.hold_c, t, b) + unit : nullptr;
+              }
+              forward_row<T, C, noisy>(row, wide, H - unit, block, schedule.active(s) * kept * W, past);
             }
           }
         }
@@ -266,7 +307,7 @@ template <typename T, typename C> void forward(const Call& call) {
             rows_panel<T, 1>(running, H, m_blocked, block, w_hr + u * W * H, h, Index(W));
             for (Index r = 0; r < running; ++r) {
               const Index i = share.row(r);
-              store_part(row_of<T>(call.out, schedule.time(i, s), schedule.order[i]) + u * W, load(h + r * W), lanes);
+              store_part(row_of<T>(call.out, schedule.time(i, s), schedule.row[i]) + u * W, load(h + r * W), lanes);
             }
           }
         }
@@ -279,7 +320,7 @@ template <typename T, typename C> void forward(const Call& call) {
     // final states, and zeros after the end of a sequence
     for (Index r = 0; r < share.count; ++r) {
       const Index i = share.row(r), b = schedule.order[i], length = schedule.length[i];
-      const T* const last = h_blocked + (length % 2) * half + r * W;
+      const T* const last = (noisy ? held : h_blocked + (length % 2) * half) + r * W;
       if (C::has_c)
         for (Index u = own_c.first; u < own_c.last; ++u)
           store_part(static_cast<T*>(call.cn) + b * H + u * W, load(c_blocked + r * W + u * block),
@@ -289,19 +330,24 @@ template <typename T, typename C> void forward(const Call& call) {
         store_part(static_cast<T*>(call.hn) + b * P + u * W, load(last + u * block), lanes);
       }
     }
-    for (Index t = 0; t < call.T; ++t)
+    const auto clear = [&](const Rows& rows, Index N, Range own, Index t, Index b) {
+      T* const out = row_of<T>(rows, t, b);
+      const bool past_out = call.T * B * N * static_cast<Index>(sizeof(T)) > past_cache && is_aligned(out);
+      for (Index u = own.first; u < own.last; ++u) {
+        const Index lanes = N - u * W;
+        if (lanes >= W) stream(out + u * W, zero<T>(), past_out);
+        else store_part(out + u * W, zero<T>(), static_cast<int>(lanes));
+      }
+    };
+    for (Index t = 0; t < call.T && !call.rows; ++t)
       for (Index r = share.active(t); r < share.count; ++r) {
-        T* const out = row_of<T>(call.out, t, schedule.order[share.row(r)]);
-        const bool past_out = call.T * B * P * static_cast<Index>(sizeof(T)) > past_cache && is_aligned(out);
-        for (Index u = own_h.first; u < own_h.last; ++u) {
-          const Index lanes = P - u * W;
-          if (lanes >= W) stream(out + u * W, zero<T>(), past_out);
-          else store_part(out + u * W, zero<T>(), static_cast<int>(lanes));
-        }
+        const Index b = schedule.order[share.row(r)];
+        clear(call.out, P, own_h, t, b);
+        if (C::has_c && call.c_out.data) clear(call.c_out, H, own_c, t, b);
       }
     streams_done();
   });
-  if (!ran) forward<T, C>(on_one_thread(call));
+  if (!ran) forward<T, C, noisy>(on_one_thread(call));
 }
 
 }  // namespace TIDEGATE_ISA

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tidegate.errors import ConfigError, ShapeError
 from tidegate.kernels import reference
-from tidegate.kernels.stack import Direction, check_range, without_padding
+from tidegate.kernels.stack import QUIET, Direction, Noise, check_range, without_padding
 
 try:
     _cpu: Any = import_module("tidegate.kernels.cpu._cpu")
@@ -30,14 +30,25 @@ else:
 State = tuple[Tensor, ...]
 Maybe = TypeVar("Maybe", Tensor, "Tensor | None")
 Weights = list["Tensor | None"]  # w_ih, w_hh, b_ih, b_hh and, where h is projected, w_hr of each direction
+Gradients = Sequence["Tensor | None"]  # of the output, hn, cn and the c of all steps
 
 CELLS = {"RNN_TANH": 0, "RNN_RELU": 1, "LSTM": 2, "GRU": 3}
 PLAIN = {Tensor, nn.Parameter, type(None)}
 
 
-def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor | None) -> tuple[Tensor, ...]:
-    """x [T, B, I] and a state of [D, B, H] tensors to the output [T, B, D*H] and the final state.
+def layer(
+    mode: str,
+    x: Tensor,
+    state: State,
+    weights: Weights,
+    lengths: Tensor | None,
+    noise: Weights | None = None,
+    c_of_all_steps: bool = False,
+) -> tuple[Tensor, ...]:
+    """x [T, B, I] and a state of [D, B, H] tensors to the output [T, B, D*H], the final state and, where it is wanted,
+    the c of all steps [T, B, D*H].
 
+    `lengths` may be pieces (see stack.py), `noise` has drop, hold_h and hold_c of each direction or is empty.
     Where a compiler or a mode watches the operators it is one operator, `tidegate::layer`. Otherwise the kernels are
     called without PyTorch's dispatcher, which costs more than a short sequence does.
     """
@@ -45,13 +56,15 @@ def layer(mode: str, x: Tensor, state: State, weights: Weights, lengths: Tensor 
     save = torch.is_grad_enabled() and (
         x.requires_grad or h0.requires_grad or any(t is not None and t.requires_grad for t in (c0, *weights))
     )
-    if is_watched((x, lengths, h0, c0, *weights)):
-        out, hn, cn, _ = torch.ops.tidegate.layer(x, h0, c0, weights, lengths, mode, save)
-        return (out, hn) if c0 is None else (out, hn, cn)
-    if save:
-        return Layer.apply(mode, lengths, x, h0, c0, *weights)
-    out, hn, cn = forward(CELLS[mode], x, h0, c0, weights, lengths)
-    return (out, hn) if cn is None else (out, hn, cn)
+    noise = noise or []
+    if is_watched((x, lengths, h0, c0, *weights, *noise)):
+        out, hn, cn, c_out, _ = torch.ops.tidegate.layer(x, h0, c0, weights, lengths, mode, save, noise, c_of_all_steps)
+        results = (out, hn, None if c0 is None else cn, c_out if c_of_all_steps else None)
+    elif save:
+        return Layer.apply(mode, lengths, noise, c_of_all_steps, x, h0, c0, *weights)
+    else:
+        results = forward(CELLS[mode], x, h0, c0, weights, lengths, noise=noise, c_of_all_steps=c_of_all_steps)
+    return tuple(result for result in results if result is not None)
 
 
 def is_watched(tensors: tuple[Tensor | None, ...]) -> bool:
@@ -78,33 +91,46 @@ class Layer(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, mode: str, lengths: Tensor | None, x: Tensor, h0: Tensor, c0: Tensor | None, *weights: Tensor | None
+        ctx: Any,
+        mode: str,
+        lengths: Tensor | None,
+        noise: Weights,
+        c_of_all_steps: bool,
+        x: Tensor,
+        h0: Tensor,
+        c0: Tensor | None,
+        *weights: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        T, B, _ = x.shape
-        saved = buffer(mode, cell_state(h0, c0), T * B if lengths is None else int(lengths.sum()))
-        out, hn, cn = forward(CELLS[mode], x, h0, c0, list(weights), lengths, saved, pooled=True)
+        saved = buffer(mode, cell_state(h0, c0), real_steps(x, lengths), is_noisy(noise))
+        out, *others = forward(
+            CELLS[mode], x, h0, c0, list(weights), lengths, saved, noise, pooled=True, c_of_all_steps=c_of_all_steps
+        )
         ctx.set_materialize_grads(False)
-        ctx.mode = mode
+        ctx.mode, ctx.has_c, ctx.number_of_weights = mode, c0 is not None, len(weights)
         # torch.nn lets its output be changed in place, as by relu_. So it is kept without PyTorch's check of that,
         # beside a tensor that shares its count of changes and not its memory.
-        ctx.save_for_backward(lengths, x, h0, c0, out.data, saved, *weights)
+        ctx.save_for_backward(lengths, x, h0, c0, out.data, saved, *weights, *noise)
         ctx.changes = out.detach()
         ctx.changes.data = out.new_empty(0)
         ctx.unchanged = ctx.changes._version
-        return (out, hn) if cn is None else (out, hn, cn)
+        return (out, *(result for result in others if result is not None))
 
     @staticmethod
-    def backward(ctx: Any, d_out: Tensor | None, d_hn: Tensor | None, d_cn: Tensor | None = None) -> tuple:
-        lengths, x, h0, c0, out, saved, *weights = ctx.saved_tensors
-        needed = ctx.needs_input_grad[2:]
-        d_all = d_out, d_hn, d_cn
+    def backward(
+        ctx: Any, d_out: Tensor | None, d_hn: Tensor | None, d_cn: Tensor | None = None, d_c_out: Tensor | None = None
+    ) -> tuple:
+        lengths, x, h0, c0, out, saved, *rest = ctx.saved_tensors
+        weights, noise = rest[: ctx.number_of_weights], rest[ctx.number_of_weights :]
+        needed = ctx.needs_input_grad[4:]
+        d_all = d_out, d_hn, d_cn, d_c_out
         if needs_equations(*d_all) or not PLAIN.issuperset(map(type, d_all)):
-            grads = differentiable_backward(ctx.mode, x, h0, c0, weights, lengths, d_out, d_hn, d_cn, needed)
+            grads = differentiable_backward(ctx.mode, x, h0, c0, weights, lengths, noise, d_all, needed)
         else:
+            cell = CELLS[ctx.mode]
             if ctx.changes._version != ctx.unchanged:
-                out, _, _ = forward(CELLS[ctx.mode], x, h0, c0, weights, lengths)
-            grads = backward(CELLS[ctx.mode], x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, needed)
-        return (None, None, *grads)
+                out, *_ = forward(cell, x, h0, c0, weights, lengths, noise=noise)
+            grads = backward(cell, x, h0, c0, weights, lengths, out, saved, d_all, needed, noise)
+        return (None, None, None, None, *grads)
 
 
 def differentiable_backward(
@@ -114,19 +140,20 @@ def differentiable_backward(
     c0: Tensor | None,
     weights: Weights,
     lengths: Tensor | None,
-    d_out: Tensor | None,
-    d_hn: Tensor | None,
-    d_cn: Tensor | None,
+    noise: Weights,
+    d_all: Gradients,
     needed: Sequence[bool],
 ) -> list[Tensor | None]:
     """The same gradients through the equations in cells/, which every transformation of PyTorch can follow."""
     create_graph = torch.is_grad_enabled()
-    d_out = None if d_out is None else without_padding(d_out, lengths)
+    d_out, d_hn, d_cn, d_c_out = d_all
+    d_out, d_c_out = (None if d is None else without_padding(d, lengths) for d in (d_out, d_c_out))
     with torch.enable_grad():
         # A view of each input ends the search there: one input may have been computed from another.
         inputs = [None if t is None else t.view_as(t) for t in (x, h0, c0, *weights)]
-        results = equations(mode, inputs, lengths)
-    pairs = [(r, g) for r, g in zip(results, (d_out, d_hn, d_cn), strict=False) if g is not None]
+        results = equations(mode, inputs, lengths, noise)
+    gradients = (d_out, d_hn) if c0 is None else (d_out, d_hn, d_cn, d_c_out)
+    pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None]
     wanted = [t for t, need in zip(inputs, needed, strict=True) if need and t is not None]
     if not pairs or not wanted:
         return [None] * len(inputs)
@@ -135,21 +162,23 @@ def differentiable_backward(
     return [next(found) if need and t is not None else None for t, need in zip(inputs, needed, strict=True)]
 
 
-def equations(mode: str, inputs: Weights, lengths: Tensor | None) -> list[Tensor]:
-    """The output and the final state of x, h0, c0 and the weights."""
+def equations(mode: str, inputs: Weights, lengths: Tensor | None, noise: Weights) -> list[Tensor]:
+    """The output, the final state and, for an LSTM, the c of all steps, of x, h0, c0 and the weights."""
     x, h0, c0, *weights = inputs
     assert x is not None and h0 is not None
     state = (h0,) if c0 is None else (h0, c0)
     x = without_padding(x, lengths)
-    outs, finals = [], []
+    of_steps, finals = [], []
     for d in range(h0.shape[0]):
         w_ih, w_hh, b_ih, b_hh, w_hr = of_direction(weights, d, h0.shape[0])
         assert w_ih is not None and w_hh is not None
         direction = Direction(w_ih, w_hh, b_ih, b_hh, w_hr)
-        out, final = reference.recur(mode, direction, x, tuple(s[d] for s in state), lengths, d == 1)
-        outs.append(out)
+        disturbed = Noise(*noise[3 * d : 3 * d + 3]) if noise else QUIET
+        states, final = reference.recur(mode, direction, x, tuple(s[d] for s in state), lengths, d == 1, disturbed)
+        of_steps.append(states)
         finals.append(final)
-    return [torch.cat(outs, dim=-1), *(torch.stack(parts) for parts in zip(*finals, strict=True))]
+    out, *c_out = (torch.cat(parts, dim=-1) for parts in zip(*of_steps, strict=True))
+    return [out, *(torch.stack(parts) for parts in zip(*finals, strict=True)), *c_out]
 
 
 def of_direction(weights: Weights, d: int, D: int) -> Weights:
@@ -180,11 +209,10 @@ def check_fit(
     c0: Tensor | None,
     weights: Weights,
     lengths: Tensor | None,
+    noise: Weights,
     saved: Tensor | None = None,
     out: Tensor | None = None,
-    d_out: Tensor | None = None,
-    d_hn: Tensor | None = None,
-    d_cn: Tensor | None = None,
+    d_all: Gradients = (None, None, None, None),
 ) -> None:
     """Refuse tensors that the kernels would read beyond.
 
@@ -194,14 +222,21 @@ def check_fit(
     check_dimensions(x, h0, c0)
     many = 5 if len(weights) % 5 == 0 else 4
     D, (T, B, I), P, H = len(weights) // many, x.shape, h0.shape[-1], cell_state(h0, c0).shape[-1]
-    G = _cpu.gates(cell) * H
+    pieces = lengths is not None and lengths.dim() == 2
+    G, N = _cpu.gates(cell) * H, h0.shape[1] if pieces else B
+    d_out, d_hn, d_cn, d_c_out = d_all
     wanted: list[tuple[str, Tensor | None, tuple[int, ...]]] = [
         ("x", x, (T, B, I)),
-        *(("h0", h0, (D, B, P)), ("the gradient of hn", d_hn, (D, B, P))),
-        *(("c0", c0, (D, B, H)), ("the gradient of cn", d_cn, (D, B, H))),
+        *(("h0", h0, (D, N, P)), ("the gradient of hn", d_hn, (D, N, P))),
+        *(("c0", c0, (D, N, H)), ("the gradient of cn", d_cn, (D, N, H))),
         *(("the output", out, (T, B, D * P)), ("the gradient of the output", d_out, (T, B, D * P))),
+        ("the gradient of c", d_c_out, (T, B, D * H)),
     ]
+    if len(noise) not in (0, 3 * D):
+        raise ShapeError(got=f"{len(noise)} kinds of noise", wanted=f"0 or {3 * D}", do="call the layer itself")
     for d in range(D):
+        drop, hold_h, hold_c = noise[3 * d : 3 * d + 3] or QUIET
+        wanted += [("noise", drop, (B, H)), ("noise", hold_h, (T, B, H)), ("noise", hold_c, (T, B, H))]
         w_ih, w_hh, b_ih, b_hh, w_hr = of_direction(weights, d, D)
         wanted += [("w_ih", w_ih, (G, I)), ("w_hh", w_hh, (G, P)), ("w_hr", w_hr, (P, H))]
         wanted += [("b_ih", b_ih, (G,)), ("b_hh", b_hh, (G,))]
@@ -223,17 +258,15 @@ def check_fit(
                 wanted="its numbers",
                 do="leave its storage alone until backward has run",
             )
-    steps = T * B
     if lengths is not None:
-        if lengths.shape != (B,) or lengths.dtype != torch.int64:
+        if lengths.shape != ((3, N) if pieces else (B,)) or lengths.dtype != torch.int64:
             raise ShapeError(
                 got=f"lengths of shape {tuple(lengths.shape)} and {lengths.dtype}",
                 wanted=f"({B},) and torch.int64",
                 do="pass the number of real steps of each sequence",
             )
-        check_range(lengths, T)
-        steps = int(lengths.sum())
-    least = saved_bytes(cell, cell_state(h0, c0), steps)
+        check_range(lengths, T, B)
+    least = saved_bytes(cell, cell_state(h0, c0), real_steps(x, lengths), is_noisy(noise))
     if saved is not None and (saved.dtype != torch.uint8 or saved.dim() != 1 or saved.numel() < least):
         raise ShapeError(
             got=f"saved numbers of shape {tuple(saved.shape)} and {saved.dtype}",
@@ -287,25 +320,33 @@ def forward(
     weights: Weights,
     lengths: Tensor | None,
     saved: Tensor | None = None,
+    noise: Weights | None = None,
     *,
     pooled: bool = False,
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The output, from the pool where it is asked for, and the final state; what backward needs goes to `saved`, where
-    the cell keeps anything.
+    c_of_all_steps: bool = False,
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """The output, from the pool where it is asked for, the final state, and the c of all steps where it is wanted; what
+    backward needs goes to `saved`, where anything is kept.
     """
     T, B, _ = x.shape
-    D, _, P = h0.shape
+    D, N, P = h0.shape
     out = result(x.dtype, T, B, D * P) if pooled else x.new_empty(T, B, D * P)
-    hn = x.new_empty(D, B, P)
-    cn = None if c0 is None else x.new_empty(D, B, c0.shape[2])
-    threads = torch.get_num_threads()
-    if not _cpu.forward(cell, x, h0, c0, weights, lengths, out, hn, cn, saved, threads):
-        check_fit(cell, x, h0, c0, weights, lengths, saved)
+    hn = x.new_empty(D, N, P)
+    cn = None if c0 is None else x.new_empty(D, N, c0.shape[2])
+    c_out = x.new_empty(T, B, D * c0.shape[2]) if c_of_all_steps and c0 is not None else None
+    if leaves_gaps(x, lengths):
+        for cleared in (out, c_out):
+            if cleared is not None:
+                cleared.zero_()
+    threads, noise = torch.get_num_threads(), noise or []
+    to = out, c_out, hn, cn, saved, threads
+    if not _cpu.forward(cell, x, h0, c0, weights, lengths, noise, *to):
+        check_fit(cell, x, h0, c0, weights, lengths, noise, saved)
         x, h0, c0, lengths = rows(x), dense(h0), dense(c0), dense(lengths)
-        weights = [dense(w) for w in weights]
-        if not _cpu.forward(cell, x, h0, c0, weights, lengths, out, hn, cn, saved, threads):
+        weights, noise = [dense(w) for w in weights], [as_noise(part) for part in noise]
+        if not _cpu.forward(cell, x, h0, c0, weights, lengths, noise, *to):
             raise unreadable()
-    return out, hn, cn
+    return out, hn, cn, c_out
 
 
 def forward_directly(mode: str, x: Tensor, state: State, weights: Sequence[Tensor | None]) -> tuple[Tensor, ...] | None:
@@ -320,7 +361,7 @@ def forward_directly(mode: str, x: Tensor, state: State, weights: Sequence[Tenso
     out, hn = x.new_empty(*x.shape[:2], h0.shape[2]), torch.empty_like(h0, memory_format=torch.contiguous_format)
     cn = None if c0 is None else torch.empty_like(hn)
     threads = torch.get_num_threads()
-    if not _cpu.forward(CELLS[mode], x, h0, c0, [*weights], None, out, hn, cn, None, threads):
+    if not _cpu.forward(CELLS[mode], x, h0, c0, [*weights], None, [], out, None, hn, cn, None, threads):
         return None
     return (out, hn) if cn is None else (out, hn, cn)
 
@@ -334,27 +375,50 @@ def backward(
     lengths: Tensor | None,
     out: Tensor,
     saved: Tensor | None,
-    d_out: Tensor | None,
-    d_hn: Tensor | None,
-    d_cn: Tensor | None,
+    d_all: Gradients,
     needed: Sequence[bool],
+    noise: Weights,
 ) -> list[Tensor | None]:
     """The gradients of x, h0, c0 and the weights, each none where it is not needed."""
     check_dimensions(x, h0, c0)
+    d_out, d_hn, d_cn, d_c_out = d_all
     d_x = result(x.dtype, *x.shape) if needed[0] else None
     d_h0, d_c0, *d_weights = (
         torch.empty_like(t, memory_format=torch.contiguous_format) if t is not None and need else None
         for t, need in zip((h0, c0, *weights), needed[1:], strict=True)
     )
+    if d_x is not None and leaves_gaps(x, lengths):
+        d_x.zero_()
     to = d_x, d_h0, d_c0, d_weights, torch.get_num_threads()
-    if not _cpu.backward(cell, x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, *to):
-        check_fit(cell, x, h0, c0, weights, lengths, saved, out, d_out, d_hn, d_cn)
+    if not _cpu.backward(cell, x, h0, c0, weights, lengths, noise, out, saved, d_out, d_c_out, d_hn, d_cn, *to):
+        check_fit(cell, x, h0, c0, weights, lengths, noise, saved, out, d_all)
         x, h0, c0, lengths, saved = rows(x), dense(h0), dense(c0), dense(lengths), dense(saved)
-        out, d_out, d_hn, d_cn = rows(out), rows(d_out), dense(d_hn), dense(d_cn)
-        weights = [dense(w) for w in weights]
-        if not _cpu.backward(cell, x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, *to):
+        out, d_out, d_c_out, d_hn, d_cn = rows(out), rows(d_out), rows(d_c_out), dense(d_hn), dense(d_cn)
+        weights, noise = [dense(w) for w in weights], [as_noise(part) for part in noise]
+        if not _cpu.backward(cell, x, h0, c0, weights, lengths, noise, out, saved, d_out, d_c_out, d_hn, d_cn, *to):
             raise unreadable()
     return [d_x, d_h0, d_c0, *d_weights]
+
+
+def as_noise(part: Tensor | None) -> Tensor | None:
+    """A part of the noise as the kernels read it."""
+    return dense(part) if part is None or part.dim() == 2 else rows(part)
+
+
+def is_noisy(noise: Weights) -> bool:
+    return any(part is not None for part in noise)
+
+
+def real_steps(x: Tensor, lengths: Tensor | None) -> int:
+    """The steps of all sequences together; lengths [B], pieces [3, N], or none."""
+    return (
+        x.shape[0] * x.shape[1] if lengths is None else int(lengths[-1].sum() if lengths.dim() == 2 else lengths.sum())
+    )
+
+
+def leaves_gaps(x: Tensor, lengths: Tensor | None) -> bool:
+    """Whether there are steps that no piece covers, which the kernels leave alone."""
+    return lengths is not None and lengths.dim() == 2 and real_steps(x, lengths) < x.shape[0] * x.shape[1]
 
 
 def result(dtype: torch.dtype, T: int, B: int, N: int) -> Tensor:
@@ -375,15 +439,15 @@ def result(dtype: torch.dtype, T: int, B: int, N: int) -> Tensor:
 LARGE = 1 << 18  # bytes
 
 
-def buffer(mode: str, state: Tensor, steps: int) -> Tensor | None:
+def buffer(mode: str, state: Tensor, steps: int, noisy: bool) -> Tensor | None:
     """Memory for what all directions keep for backward over so many real steps of all sequences."""
-    size = saved_bytes(CELLS[mode], state, steps)
+    size = saved_bytes(CELLS[mode], state, steps, noisy)
     return _cpu.buffer(size) if size else None
 
 
-def saved_bytes(cell: int, state: Tensor, steps: int) -> int:
+def saved_bytes(cell: int, state: Tensor, steps: int, noisy: bool) -> int:
     """Whole vectors of units for every step, by direction."""
-    if not (vectors := SAVED_VECTORS[cell]):
+    if not (vectors := SAVED_VECTORS[noisy][cell]):
         return 0
     D, _, H = state.shape
     width = VECTOR_BYTES // state.element_size()
@@ -391,7 +455,9 @@ def saved_bytes(cell: int, state: Tensor, steps: int) -> int:
 
 
 VECTOR_BYTES = 0 if _cpu is None else _cpu.vector_bytes()
-SAVED_VECTORS = [] if _cpu is None else [_cpu.saved_vectors(cell) for cell in CELLS.values()]
+SAVED_VECTORS = (
+    [] if _cpu is None else [[_cpu.saved_vectors(cell, noisy) for cell in CELLS.values()] for noisy in (False, True)]
+)
 
 
 def instruction_set() -> str | None:

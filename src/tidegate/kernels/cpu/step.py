@@ -75,7 +75,7 @@ class Step(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, mode: str, x: Tensor, h: Tensor, c: Tensor | None, *weights: Tensor | None) -> Any:
         cell = kernels.CELLS[mode]
-        size = kernels.saved_bytes(cell, h.unsqueeze(0), x.shape[0])
+        size = kernels.saved_bytes(cell, h.unsqueeze(0), x.shape[0], False)
         saved = kernels._cpu.buffer(size) if size else None
         found = forward(cell, x, h, c, weights, saved)
         if found is None:
@@ -121,5 +121,5 @@ def _by_equations(
     one = [None if t is None else t.unsqueeze(0) for t in (x, h, c, d_h, d_c)]
     x1, h1, c1, d_h1, d_c1 = one
     assert x1 is not None and h1 is not None
-    grads = kernels.differentiable_backward(mode, x1, h1, c1, weights, None, None, d_h1, d_c1, needed)
+    grads = kernels.differentiable_backward(mode, x1, h1, c1, weights, None, [], (None, d_h1, d_c1, None), needed)
     return [g.squeeze(0) if g is not None and k < 3 else g for k, g in enumerate(grads)]

@@ -140,15 +140,15 @@ class Arena {
 };
 
 // Sequences by falling length: at step s the first active(s) rows of the order still run.
-// Row i runs step s at time s, or, in the reverse direction, at length[i] - 1 - s.
+// Row i runs step s at time first[i] + s, or, in the reverse direction, at first[i] + length[i] - 1 - s, of row[i] of x.
 struct Schedule {
   Index steps;
   bool full, reverse;
-  Index *order, *length;  // [B]
+  Index *order, *length, *row, *first;  // [B]
   Index* offset;          // [steps + 1]: rows of all steps before s
 
   Index active(Index s) const { return s < steps ? offset[s + 1] - offset[s] : 0; }
-  Index time(Index i, Index s) const { return reverse ? length[i] - 1 - s : s; }
+  Index time(Index i, Index s) const { return first[i] + (reverse ? length[i] - 1 - s : s); }
   // What is kept for backward stands step after step, in blocks of units with all rows of the step.
   Index kept(Index s, Index H_blocks, Index block, Index i) const { return offset[s] * H_blocks + block * active(s) + i; }
 };
@@ -161,7 +161,7 @@ inline Index longest(const Call& call) {
 }
 
 // `count` is room for T + 2 numbers.
-inline void fill_schedule(const Call& call, Schedule& schedule, Index* count) {
+inline void order_by_length(const Call& call, Schedule& schedule, Index* count) {
   const Index B = call.B, T = call.T;
   schedule.reverse = call.reverse;
   schedule.full = true;
@@ -185,6 +185,15 @@ inline void fill_schedule(const Call& call, Schedule& schedule, Index* count) {
   for (Index s = 0; s < schedule.steps; ++s) {
     while (running > 0 && schedule.length[running - 1] <= s) --running;
     schedule.offset[s + 1] = schedule.offset[s] + running;
+  }
+}
+
+inline void fill_schedule(const Call& call, Schedule& schedule, Index* count) {
+  order_by_length(call, schedule, count);
+  for (Index i = 0; i < call.B; ++i) {
+    const Index b = schedule.order[i];
+    schedule.row[i] = call.rows ? call.rows[b] : b;
+    schedule.first[i] = call.rows ? call.first[b] : 0;
   }
 }
 

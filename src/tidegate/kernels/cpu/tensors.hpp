@@ -149,11 +149,21 @@ class Reader {
     fits = fits && seen.kind == kind && seen.has_shape({T, B, N}) && (seen.stride[2] == 1 || N == 1 || seen.count() == 0);
     return {seen.at ? seen.at + skip * bytes() : nullptr, seen.stride[0], seen.stride[1]};
   }
-  const Index* lengths(nb::handle tensor, Index T, Index B) {
-    if (tensor.is_none()) return nullptr;
-    const auto* length = reinterpret_cast<const Index*>(numbers(tensor, {B}, Kind::int64));
-    for (Index b = 0; fits && b < B; ++b) fits = length[b] >= 0 && length[b] <= T;
-    return length;
+  // Sets the lengths of the call's sequences or, where the tensor [3, B] has them too, their rows of x and first steps.
+  void lengths(nb::handle tensor, Index rows, Call& call) {
+    const Index B = call.B, T = call.T;
+    const Seen seen = tensor.is_none() ? Seen{} : any(tensor);
+    const bool pieces = seen.axes == 2;
+    fits = fits && (pieces || B == rows);
+    if (tensor.is_none()) return;
+    fits = fits && seen.kind == Kind::int64 && (pieces ? seen.has_shape({3, B}) : seen.has_shape({B})) && seen.is_dense();
+    if (!fits) return;
+    const auto* at = reinterpret_cast<const Index*>(seen.at);
+    if (pieces) call.rows = at, call.first = at + B, at += 2 * B;
+    call.lengths = at;
+    for (Index b = 0; fits && b < B; ++b) fits = at[b] >= 0 && at[b] <= T;
+    for (Index b = 0; fits && pieces && b < B; ++b)
+      fits = call.rows[b] >= 0 && call.rows[b] < rows && call.first[b] >= 0 && call.first[b] <= T - at[b];
   }
   Index bytes() const { return kind == Kind::float64 ? 8 : 4; }
 
