@@ -307,6 +307,7 @@ int main(int count, char** words) {
     s.T = roll(1, large ? 40 : 12), s.B = roll(1, large ? 70 : 9), s.I = roll(1, 40), s.H = roll(1, large ? 180 : 70);
     if (i % 8 == 3) s.T = 1;  // the step without packing, and beyond the rows that it takes
     if (i % 40 == 1) s.T = roll(1, 3), s.B = roll(1, 20), s.H = roll(280, 420);  // weights that leave the second cache
+    if (i % 40 == 9) s.T = roll(1, 6), s.B = roll(300, 900), s.I = roll(1, 3), s.H = roll(1, 20);  // several waves
     s.P = s.cell == Cell::lstm && s.H > 1 && coin() ? roll(1, s.H - 1) : s.H;
     s.bias = coin(), s.reverse = coin(), s.ragged = coin(), s.batch_first = coin();
     s.threads = static_cast<int>(roll(1, 3));

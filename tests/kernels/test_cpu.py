@@ -20,6 +20,7 @@ SIZES = [  # T, B, I, H: chosen to miss every block size
     pytest.param((5, 37, 70, 67), id="wide"),
     pytest.param((9, 130, 3, 24), id="many"),
     pytest.param((12, 16, 33, 128), id="blocked"),
+    pytest.param((4, 700, 3, 20), id="in waves"),
 ]
 
 

@@ -127,9 +127,10 @@ template <typename T, typename C, bool noisy = false> void forward(const Call& c
   Schedule schedule;
   schedule.steps = longest(call);
   const Index total = real_rows(call);
-  const Plan how = plan(call, G, total, sizeof(T));
+  const Plan how = plan(call, G, total, schedule.steps, sizeof(T));
   const int members = how.members();
-  const Index rows_each = blocks(B, how.groups), panels_each = blocks(panels, members);
+  const Index waves = waves_of(blocks(B, how.groups), G * H * (P + I) * static_cast<Index>(sizeof(T)));
+  const Index rows_each = blocks(blocks(B, how.groups), waves), panels_each = blocks(panels, members);
   const Index chunk_rows = larger<Index>(rows_each, smaller<Index>(128, blocks(total, how.groups)));
   const Index x_size = blocks(I_blocks * odd(chunk_rows) * W + 16, 16) * 16;
   const Index gates_size = blocks(panels_each * chunk_rows * slots * W + 16, 16) * 16;
@@ -138,7 +139,7 @@ template <typename T, typename C, bool noisy = false> void forward(const Call& c
   Arena arena;
   const Index at_order = arena.reserve<Index>(B), at_length = arena.reserve<Index>(B), at_count = arena.reserve<Index>(call.T + 2);
   const Index at_row = arena.reserve<Index>(B), at_first = arena.reserve<Index>(B);
-  const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_share = arena.reserve<Index>(schedule.steps + 1);
+  const Index at_offset = arena.reserve<Index>(schedule.steps + 1), at_share = arena.reserve<Index>(members * (schedule.steps + 1));
   const Index at_w_ih = arena.reserve<T>(H_blocks * G * W * I), at_w_hh = arena.reserve<T>(H_blocks * G * W * P);
   const Index at_w_hr = projected ? arena.reserve<T>(P_blocks * W * H) : 0;
   const Index at_m = projected ? arena.reserve<T>(H_blocks * odd(rows_each) * W) : 0;
@@ -172,7 +173,6 @@ template <typename T, typename C, bool noisy = false> void forward(const Call& c
     T* const x = arena.at<T>(at_x, group) + member * x_size;
     T* const gates = arena.at<T>(at_gates, group) + member * gates_size;
 
-    const Share share = share_of_rows(schedule, B, group, how.groups, arena.at<Index>(at_share, group));
     const Range own = share_of(panels, member, members);
     const Range own_c{own.first * U, smaller(own.last * U, H_blocks)};
     const Range own_h = projected ? share_of(P_blocks, member, members) : own_c;
@@ -208,21 +208,6 @@ template <typename T, typename C, bool noisy = false> void forward(const Call& c
       for (Index u = own_h.first; u < own_h.last; ++u)
         pack_transposed(static_cast<const T*>(call.w_hr) + u * W * H, H, static_cast<int>(smaller<Index>(W, P - u * W)), H,
                         w_hr + u * W * H, Index(W));
-    for (Index r = 0; r < share.count; ++r) {
-      const Index b = schedule.order[share.row(r)];
-      for (Index u = own_h.first; u < own_h.last; ++u) {
-        const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
-        const Vec<T> h = load_part(static_cast<const T*>(call.h0) + b * P + u * W, lanes);
-        if (noisy) store(held + u * block + r * W, h);
-        store(h_blocked + u * block + r * W, drop ? h * load_part(drop + schedule.row[share.row(r)] * H + u * W, lanes) : h);
-      }
-      if (C::has_c)
-        for (Index u = own_c.first; u < own_c.last; ++u)
-          store(c_blocked + u * block + r * W,
-                load_part(static_cast<const T*>(call.c0) + b * H + u * W, static_cast<int>(smaller<Index>(W, H - u * W))));
-    }
-    barrier.wait(members);
-
     const Index acc_row = slots * W, acc_panel = chunk_rows * slots * W;
     const Index own_full = larger(Index(0), smaller(own.last, H_blocks / U) - own.first);  // panels of full width
 
@@ -248,88 +233,6 @@ template <typename T, typename C, bool noisy = false> void forward(const Call& c
       }
     };
 
-    for (Index s_first = 0, s_last; s_first < share.steps; s_first = s_last) {
-      Index rows = 0;
-      for (s_last = s_first; s_last < share.steps; ++s_last) {
-        const Index more = share.active(s_last);
-        if (s_last > s_first && rows + more > chunk_rows) break;
-        for (Index r = 0; r < more; ++r) {
-          const Index i = share.row(r);
-          block_row(row_of<const T>(call.x, schedule.time(i, s_last), schedule.row[i]), I, x + (rows + r) * W, odd(chunk_rows) * W);
-        }
-        rows += more;
-      }
-      for (Index p = own.first; p < own.last; ++p)
-        for (Index r = 0; r < rows; ++r)
-          for (Index v = 0; v < slots; ++v)
-            store(gates + (p - own.first) * acc_panel + r * acc_row + v * W, load(bias + (p * slots + v) * W));
-      product(0, own.last - own.first, rows, I, x, odd(chunk_rows) * W, w_ih, gates + C::x_slot * W);
-
-      Index done = 0;
-      T unprojected[U * W];
-      for (Index s = s_first; s < s_last; ++s) {
-        const Index running = share.active(s);
-        const T* const h_old = h_blocked + (s % 2) * half;
-        T* const h_new = h_blocked + ((s + 1) % 2) * half;
-        const Index together = running == 1 ? own.last - own.first : 1;
-        for (Index first = own.first; first < own.last && running > 0; first += together) {
-          product(first - own.first, first - own.first + together, running, P, h_old, block, w_hh, gates + done * acc_row + C::h_slot * W);
-          for (Index p = first; p < first + together; ++p) {
-            const Index wide = smaller<Index>(U, H_blocks - p * U);
-            for (Index r = 0; r < running; ++r) {
-              const Index i = share.row(r), unit = p * U * W, state = p * U * block + r * W;
-              const Index t = schedule.time(i, s), b = schedule.row[i];
-              ForwardRow<T> row{};
-              row.acc = gates + (p - own.first) * acc_panel + (done + r) * acc_row;
-              row.h_old = h_old + state;
-              row.h_new = projected ? m_blocked + state : h_new + state;
-              row.c = c_blocked + state;
-              row.out = projected ? unprojected : row_of<T>(call.out, t, b) + unit;
-              row.c_out = C::has_c && call.c_out.data ? row_of<T>(call.c_out, t, b) + unit : nullptr;
-              row.saved = kept && call.saved ? static_cast<T*>(call.saved) + schedule.kept(s, H_blocks, p * U, i) * kept * W : nullptr;
-              if constexpr (noisy) {
-                row.held = held + state;
-                row.drop = drop ? drop + b * H + unit : nullptr;
-                row.hold_h = call.hold_h.data ? row_of<const T>(call.hold_h, t, b) + unit : nullptr;
-                row.hold_c = call.hold_c.data ? row_of<const T>(call.hold_c, t, b) + unit : nullptr;
-              }
-              forward_row<T, C, noisy>(row, wide, H - unit, block, schedule.active(s) * kept * W, past);
-            }
-          }
-        }
-        done += running;
-        if (projected) {
-          barrier.wait(members);
-          for (Index u = own_h.first; u < own_h.last && running > 0; ++u) {
-            const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
-            T* const h = h_new + u * block;
-            for (Index r = 0; r < running; ++r) store(h + r * W, zero<T>());
-            rows_panel<T, 1>(running, H, m_blocked, block, w_hr + u * W * H, h, Index(W));
-            for (Index r = 0; r < running; ++r) {
-              const Index i = share.row(r);
-              store_part(row_of<T>(call.out, schedule.time(i, s), schedule.row[i]) + u * W, load(h + r * W), lanes);
-            }
-          }
-        }
-        barrier.wait(members);
-        for (Index u = 0; u < P_blocks && members > 1; ++u)
-          if (u < own_h.first || u >= own_h.last) prefetch(h_new + u * block, share.active(s + 1) * W);
-      }
-    }
-
-    // final states, and zeros after the end of a sequence
-    for (Index r = 0; r < share.count; ++r) {
-      const Index i = share.row(r), b = schedule.order[i], length = schedule.length[i];
-      const T* const last = (noisy ? held : h_blocked + (length % 2) * half) + r * W;
-      if (C::has_c)
-        for (Index u = own_c.first; u < own_c.last; ++u)
-          store_part(static_cast<T*>(call.cn) + b * H + u * W, load(c_blocked + r * W + u * block),
-                     static_cast<int>(smaller<Index>(W, H - u * W)));
-      for (Index u = own_h.first; u < own_h.last; ++u) {
-        const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
-        store_part(static_cast<T*>(call.hn) + b * P + u * W, load(last + u * block), lanes);
-      }
-    }
     const auto clear = [&](const Rows& rows, Index N, Range own, Index t, Index b) {
       T* const out = row_of<T>(rows, t, b);
       const bool past_out = call.T * B * N * static_cast<Index>(sizeof(T)) > past_cache && is_aligned(out);
@@ -339,12 +242,113 @@ template <typename T, typename C, bool noisy = false> void forward(const Call& c
         else store_part(out + u * W, zero<T>(), static_cast<int>(lanes));
       }
     };
-    for (Index t = 0; t < call.T && !call.rows; ++t)
-      for (Index r = share.active(t); r < share.count; ++r) {
+    Index* const offsets = arena.at<Index>(at_share, group) + member * (schedule.steps + 1);
+    for (Index wave = 0; wave < waves; ++wave) {
+      const Share share = share_of_rows(schedule, B, group, how.groups, wave, waves, offsets);
+      for (Index r = 0; r < share.count; ++r) {
         const Index b = schedule.order[share.row(r)];
-        clear(call.out, P, own_h, t, b);
-        if (C::has_c && call.c_out.data) clear(call.c_out, H, own_c, t, b);
+        for (Index u = own_h.first; u < own_h.last; ++u) {
+          const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
+          const Vec<T> h = load_part(static_cast<const T*>(call.h0) + b * P + u * W, lanes);
+          if (noisy) store(held + u * block + r * W, h);
+          store(h_blocked + u * block + r * W, drop ? h * load_part(drop + schedule.row[share.row(r)] * H + u * W, lanes) : h);
+        }
+        if (C::has_c)
+          for (Index u = own_c.first; u < own_c.last; ++u)
+            store(c_blocked + u * block + r * W,
+                  load_part(static_cast<const T*>(call.c0) + b * H + u * W, static_cast<int>(smaller<Index>(W, H - u * W))));
       }
+      barrier.wait(members);
+
+      for (Index s_first = 0, s_last; s_first < share.steps; s_first = s_last) {
+        Index rows = 0;
+        for (s_last = s_first; s_last < share.steps; ++s_last) {
+          const Index more = share.active(s_last);
+          if (s_last > s_first && rows + more > chunk_rows) break;
+          for (Index r = 0; r < more; ++r) {
+            const Index i = share.row(r);
+            block_row(row_of<const T>(call.x, schedule.time(i, s_last), schedule.row[i]), I, x + (rows + r) * W, odd(chunk_rows) * W);
+          }
+          rows += more;
+        }
+        for (Index p = own.first; p < own.last; ++p)
+          for (Index r = 0; r < rows; ++r)
+            for (Index v = 0; v < slots; ++v)
+              store(gates + (p - own.first) * acc_panel + r * acc_row + v * W, load(bias + (p * slots + v) * W));
+        product(0, own.last - own.first, rows, I, x, odd(chunk_rows) * W, w_ih, gates + C::x_slot * W);
+
+        Index done = 0;
+        T unprojected[U * W];
+        for (Index s = s_first; s < s_last; ++s) {
+          const Index running = share.active(s);
+          const T* const h_old = h_blocked + (s % 2) * half;
+          T* const h_new = h_blocked + ((s + 1) % 2) * half;
+          const Index together = running == 1 ? own.last - own.first : 1;
+          for (Index first = own.first; first < own.last && running > 0; first += together) {
+            product(first - own.first, first - own.first + together, running, P, h_old, block, w_hh, gates + done * acc_row + C::h_slot * W);
+            for (Index p = first; p < first + together; ++p) {
+              const Index wide = smaller<Index>(U, H_blocks - p * U);
+              for (Index r = 0; r < running; ++r) {
+                const Index i = share.row(r), unit = p * U * W, state = p * U * block + r * W;
+                const Index t = schedule.time(i, s), b = schedule.row[i];
+                ForwardRow<T> row{};
+                row.acc = gates + (p - own.first) * acc_panel + (done + r) * acc_row;
+                row.h_old = h_old + state;
+                row.h_new = projected ? m_blocked + state : h_new + state;
+                row.c = c_blocked + state;
+                row.out = projected ? unprojected : row_of<T>(call.out, t, b) + unit;
+                row.c_out = C::has_c && call.c_out.data ? row_of<T>(call.c_out, t, b) + unit : nullptr;
+                row.saved = kept && call.saved ? static_cast<T*>(call.saved) + schedule.kept(s, H_blocks, p * U, i) * kept * W : nullptr;
+                if constexpr (noisy) {
+                  row.held = held + state;
+                  row.drop = drop ? drop + b * H + unit : nullptr;
+                  row.hold_h = call.hold_h.data ? row_of<const T>(call.hold_h, t, b) + unit : nullptr;
+                  row.hold_c = call.hold_c.data ? row_of<const T>(call.hold_c, t, b) + unit : nullptr;
+                }
+                forward_row<T, C, noisy>(row, wide, H - unit, block, schedule.active(s) * kept * W, past);
+              }
+            }
+          }
+          done += running;
+          if (projected) {
+            barrier.wait(members);
+            for (Index u = own_h.first; u < own_h.last && running > 0; ++u) {
+              const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
+              T* const h = h_new + u * block;
+              for (Index r = 0; r < running; ++r) store(h + r * W, zero<T>());
+              rows_panel<T, 1>(running, H, m_blocked, block, w_hr + u * W * H, h, Index(W));
+              for (Index r = 0; r < running; ++r) {
+                const Index i = share.row(r);
+                store_part(row_of<T>(call.out, schedule.time(i, s), schedule.row[i]) + u * W, load(h + r * W), lanes);
+              }
+            }
+          }
+          barrier.wait(members);
+          for (Index u = 0; u < P_blocks && members > 1; ++u)
+            if (u < own_h.first || u >= own_h.last) prefetch(h_new + u * block, share.active(s + 1) * W);
+        }
+      }
+
+      // final states, and zeros after the end of a sequence
+      for (Index r = 0; r < share.count; ++r) {
+        const Index i = share.row(r), b = schedule.order[i], length = schedule.length[i];
+        const T* const last = (noisy ? held : h_blocked + (length % 2) * half) + r * W;
+        if (C::has_c)
+          for (Index u = own_c.first; u < own_c.last; ++u)
+            store_part(static_cast<T*>(call.cn) + b * H + u * W, load(c_blocked + r * W + u * block),
+                       static_cast<int>(smaller<Index>(W, H - u * W)));
+        for (Index u = own_h.first; u < own_h.last; ++u) {
+          const int lanes = static_cast<int>(smaller<Index>(W, P - u * W));
+          store_part(static_cast<T*>(call.hn) + b * P + u * W, load(last + u * block), lanes);
+        }
+      }
+      for (Index t = 0; t < call.T && !call.rows; ++t)
+        for (Index r = share.active(t); r < share.count; ++r) {
+          const Index b = schedule.order[share.row(r)];
+          clear(call.out, P, own_h, t, b);
+          if (C::has_c && call.c_out.data) clear(call.c_out, H, own_c, t, b);
+        }
+    }
     streams_done();
   });
   if (!ran) forward<T, C, noisy>(on_one_thread(call));

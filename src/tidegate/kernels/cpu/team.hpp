@@ -139,6 +139,10 @@ class Arena {
 #endif
 };
 
+constexpr Index second_cache = 1 << 20;    // bytes
+constexpr Index worth_sharing = 96 << 10;  // bytes of weights from which on one step is work enough for several threads
+constexpr Index most_in_wave = 192;        // rows
+
 // Sequences by falling length: at step s the first active(s) rows of the order still run.
 // Row i runs step s at time first[i] + s, or, in the reverse direction, at first[i] + length[i] - 1 - s, of row[i] of x.
 struct Schedule {
@@ -197,7 +201,7 @@ inline void fill_schedule(const Call& call, Schedule& schedule, Index* count) {
   }
 }
 
-// The rows of one group of threads: first, first + stride, …; in its blocked arrays they stand together.
+// The rows of one group of threads in one wave: first, first + stride, …; in its blocked arrays they stand together.
 struct Share {
   Index first, stride, count, steps;
   Index* offset;  // [steps + 1]: rows of all steps before s
@@ -206,13 +210,20 @@ struct Share {
   Index active(Index s) const { return s < steps ? offset[s + 1] - offset[s] : 0; }
 };
 
-// `offset` is room for schedule.steps + 1 numbers, where there is more than one group.
-inline Share share_of_rows(const Schedule& schedule, Index B, int group, int groups, Index* offset) {
-  if (groups == 1) return {0, 1, B, schedule.steps, schedule.offset};
-  const Index first = B * group / groups;
-  Share share = schedule.full ? Share{first, 1, B * (group + 1) / groups - first, 0, offset}
-                              : Share{group, groups, blocks(B - group, groups), 0, offset};
-  share.steps = schedule.length[share.first];
+// A group takes its rows in waves, one after the other through all their steps, where what more of them have on their
+// way would leave the second cache; weights that leave it themselves want many rows each time they come.
+inline Index waves_of(Index rows_each, Index bytes_of_weights) {
+  return bytes_of_weights > second_cache ? 1 : blocks(rows_each, most_in_wave);
+}
+
+// `offset` is room for schedule.steps + 1 numbers, where there is more than one group or wave.
+inline Share share_of_rows(const Schedule& schedule, Index B, int group, int groups, Index wave, Index waves, Index* offset) {
+  if (groups == 1 && waves == 1) return {0, 1, B, schedule.steps, schedule.offset};
+  const Index start = schedule.full ? B * group / groups : group, stride = schedule.full ? 1 : groups;
+  const Index all = schedule.full ? B * (group + 1) / groups - start : blocks(B - group, groups);
+  const Index before = all * wave / waves;
+  Share share{start + stride * before, stride, all * (wave + 1) / waves - before, 0, offset};
+  share.steps = share.count ? schedule.length[share.first] : 0;
   offset[0] = 0;
   for (Index s = 0; s < share.steps; ++s)
     offset[s + 1] = offset[s] + smaller(share.count, blocks(schedule.active(s) - share.first, share.stride));
@@ -234,18 +245,16 @@ struct Plan {
   int members() const { return threads / groups; }
 };
 
-constexpr Index second_cache = 1 << 20;   // bytes
-constexpr Index worth_sharing = 96 << 10;  // bytes of weights from which on one step is work enough for several threads
-
-inline Plan plan(const Call& call, Index gates, Index rows, Index element) {
+inline Plan plan(const Call& call, Index gates, Index rows, Index steps, Index element) {
   const Index of_h = gates * call.H * call.H * element, all = of_h + gates * call.H * call.I * element;
   const int threads = call.threads;
   if (threads <= 1 || double(rows) * double(all) < 1e6 * double(element)) return {1, 1};
-  const bool many = call.B >= 8 * threads;
+  const Index together = steps ? blocks(rows, steps) : call.B;  // rows of a step, as sequences have different lengths
+  const bool many = together >= 8 * threads;
   if (many && (of_h > second_cache || all > 4 * second_cache)) return {threads, 1};
   if (!many && of_h >= worth_sharing) {
     // One thread reads about 100 bytes of weights a nanosecond, and to share a step costs about five meetings.
-    const double step = 0.01 * double(of_h) * double(1 + call.B) / 2;
+    const double step = 0.01 * double(of_h) * double(1 + together) / 2;
     return {threads, 1, step * (1 - 1.0 / threads) / 5};
   }
   const int groups = many ? threads : static_cast<int>(smaller<Index>(threads, call.B));
