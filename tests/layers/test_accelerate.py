@@ -262,6 +262,29 @@ def test_restore_turns_our_classes_into_torchs():
         torch.testing.assert_close(layer(x)[0], value)
 
 
+def test_restore_keeps_the_parametrization_of_a_fast_subclass():
+    layer, x = tidegate.accelerate(OwnForward(3, 5)), torch.randn(7, 2, 3)
+    parametrizations.weight_norm(layer, "weight_hh_l0")
+    expected = layer(x)
+    assert isinstance(tidegate.restore(layer), OwnForward)
+    assert not is_ours(layer)
+    torch.testing.assert_close(layer(x), expected)
+    with torch.no_grad():
+        layer.parametrizations.weight_hh_l0.original0.zero_()
+    assert not torch.allclose(layer(x), expected)
+
+
+def test_restore_leaves_a_forward_that_somebody_else_put_on_the_object():
+    class Replaced(OwnForward):
+        def __init__(self):
+            super().__init__(3, 5)
+            self.forward = lambda x: x
+
+    with tidegate.patch():
+        layer = Replaced()
+    assert tidegate.restore(layer)(1) == 1
+
+
 def test_a_restored_model_is_pickled_without_tidegate():
     model = tidegate.restore(tidegate.accelerate(Model(nn.LSTM)).body)
     assert b"tidegate" not in pickle.dumps(model)
@@ -287,11 +310,35 @@ def test_patch_makes_layers_fast_that_are_created_within():
     assert tidegate.accelerate(Model(nn.LSTM)).body["rnn"].forward.__func__ is model.body["rnn"].forward.__func__
 
 
+@pytest.mark.parametrize("make", [nn.LSTM, nn.GRUCell, OwnForward])
+def test_patch_makes_layers_fast_that_are_loaded_or_copied_within(make):
+    layer = make(3, 5)
+    saved = pickle.dumps(layer)
+    with tidegate.patch():
+        assert is_ours(pickle.loads(saved))
+        assert is_ours(copy.deepcopy(layer))
+    assert not is_ours(layer)
+
+
+def methods_that_create():
+    return [vars(base).get(name) for base in (nn.RNNBase, nn.RNNCellBase) for name in ("__init__", "__setstate__")]
+
+
 def test_patch_ends_with_its_block_even_by_an_error():
-    create = nn.RNNBase.__init__, nn.RNNCellBase.__init__
+    create = methods_that_create()
     with pytest.raises(KeyError), tidegate.patch():
         raise KeyError
-    assert (nn.RNNBase.__init__, nn.RNNCellBase.__init__) == create
+    assert methods_that_create() == create
+
+
+def test_blocks_of_patch_may_overlap_as_in_threads():
+    create, first, second = methods_that_create(), tidegate.patch(), tidegate.patch()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert is_ours(nn.LSTM(3, 5))
+    second.__exit__(None, None, None)
+    assert methods_that_create() == create
 
 
 def test_explain_tells_of_networks_in_python():

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
 from inspect import signature, unwrap
+from threading import Lock
 from types import FunctionType
 from typing import Any, TypeVar
 
@@ -101,21 +102,50 @@ def restored(module: Module) -> Iterator[Module]:
 def patch() -> Iterator[None]:
     """Make every torch.nn.RNN, LSTM, GRU and cell fast that is created within the block, as by a package's `fit`.
 
-    The layers stay fast afterwards. The block is for the whole process: other threads' layers are made fast too.
+    Unpickled and copied layers are created too. The layers stay fast afterwards. The block is for the whole process:
+    other threads' layers are made fast too, and blocks may overlap.
 
     >>> with patch():
     ...     layer = nn.GRU(3, 5)
     >>> print(explain(layer))
     (itself)  GRU  cpu  tidegate's fused C++ kernels
     """
-    before = {base: base.__init__ for base in (nn.RNNBase, nn.RNNCellBase)}
-    for base in before:
-        base.__init__ = _create_fast(base.__init__)  # type: ignore[method-assign]
+    with _PATCHED.lock:
+        if _PATCHED.blocks == 0:
+            _PATCHED.begin()
+        _PATCHED.blocks += 1
     try:
         yield
     finally:
-        for base, create in before.items():
-            base.__init__ = create  # type: ignore[method-assign]
+        with _PATCHED.lock:
+            _PATCHED.blocks -= 1
+            if _PATCHED.blocks == 0:
+                _PATCHED.end()
+
+
+class _Patched:
+    """torch.nn's methods that make a layer, of which ours take the place while any block of `patch` lasts."""
+
+    def __init__(self) -> None:
+        self.lock, self.blocks = Lock(), 0
+        self.before: list[tuple[type, str, Any]] = []
+
+    def begin(self) -> None:
+        for base in (nn.RNNBase, nn.RNNCellBase):
+            for name in ("__init__", "__setstate__"):
+                self.before.append((base, name, vars(base).get(name)))
+                setattr(base, name, _create_fast(getattr(base, name)))
+
+    def end(self) -> None:
+        for base, name, method in self.before:
+            if method is None:  # inherited
+                delattr(base, name)
+            else:
+                setattr(base, name, method)
+        self.before.clear()
+
+
+_PATCHED = _Patched()
 
 
 def _create_fast(create: Callable[..., None]) -> Callable[..., None]:
@@ -208,11 +238,13 @@ def _accelerate(layer: nn.Module) -> None:
 def _restore(layer: nn.Module) -> None:
     if not tools.is_ours(layer):
         return
-    vars(layer).pop("forward", None)
-    if issubclass(type(layer), Derived):
-        layer.__class__ = type(layer).__bases__[0]
-    elif _plain(type(layer)) in OURS.values():
-        layer.__class__ = _torch_class_of(type(layer))
+    if tools.is_forward_of_ours(vars(layer).get("forward")):
+        del layer.forward
+    cls, plain = type(layer), _plain(type(layer))
+    if issubclass(plain, Derived):
+        layer.__class__ = _with_base(cls, plain.__bases__[0])
+    elif plain in OURS.values():
+        layer.__class__ = _with_base(cls, next(torchs for torchs, ours in OURS.items() if ours is plain))
 
 
 # Classes derived from torch.nn's.
@@ -401,11 +433,10 @@ def _plain(cls: type) -> type:
     return base if parametrized else cls
 
 
-def _torch_class_of(cls: type[nn.Module]) -> type[nn.Module]:
-    plain = _plain(cls)
-    torchs = next(torchs for torchs, ours in OURS.items() if ours is plain)
-    if plain is cls:
-        return torchs
+def _with_base(cls: Any, base: Any) -> Any:
+    """Another class in place of the plain one, with the parametrizations that torch derived it for."""
+    if _plain(cls) is cls:
+        return base
     # The properties through which torch computes parametrized weights live in the class that it derived.
     own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
-    return type(cls.__name__, (torchs,), own)
+    return type(cls)(cls.__name__, (base,), own)

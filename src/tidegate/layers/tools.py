@@ -219,8 +219,13 @@ def is_ours(module: nn.Module) -> bool:
     if not isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
         return False
     found = [vars(module).get("forward"), *(vars(cls).get("forward") for cls in type(module).__mro__)]
-    found = [getattr(forward, "__func__", forward) for forward in found]
-    return any(forward is ours for forward in found for ours in FORWARDS)
+    return any(map(is_forward_of_ours, found))
+
+
+def is_forward_of_ours(forward: Any) -> bool:
+    """Whether it runs a layer of ours; told by identity, as it may be anything."""
+    function = getattr(forward, "__func__", forward)
+    return any(function is ours for ours in FORWARDS)
 
 
 @when_imported("torch._dynamo.variables.builder")
