@@ -7,6 +7,7 @@
     python -m benchmarks.accuracy
     python -m benchmarks.imports
     python -m benchmarks.examples
+    python -m benchmarks.models
     python -m benchmarks.page
 
 Each but the last adds rows to `results/`; the last writes docs/benchmarks.md from them.

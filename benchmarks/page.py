@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.models import FIT, STEP
 from benchmarks.rows import KEPT, REPOSITORY, RESULTS, SIZES, Row, read
 from benchmarks.step import LOOPS, STEPS
 from tidegate.probes.race import CASES, CELLS
@@ -19,10 +20,11 @@ IN_README = [  # the workloads that its table shows
     ("mnist-row", "lstm", "LSTM, 128 images of 28 rows, 2 layers of 128"),
     ("charlm", "rnn", "RNN, 32 texts of 128 characters, 512 hidden"),
 ]
+MODELS_IN_README = ("stanza", "neuralhydrology_gru", "neuralforecast")  # of a package each
 RANGES = """\
 Over {count} workloads on {machines}, the time of torch.nn's layer over that of ours is {rnn} for an RNN,
 {lstm} for an LSTM, of which torch.nn has a fused one too, and {gru} for a GRU."""
-PARTS = ("kernels", "ragged", "step", "memory", "accuracy", "imports", "examples")
+PARTS = ("kernels", "ragged", "step", "memory", "accuracy", "imports", "examples", "models")
 PEERS = ("torch", "jax", "onnxruntime")
 TITLES = {"torch": "torch.nn", "jax": "JAX", "onnxruntime": "ONNX Runtime"}
 AT_PEAK = {  # the workloads whose products are large enough to be bound by arithmetic
@@ -62,6 +64,7 @@ def page(rows: list[Row]) -> str:
             accuracy(found),
             step(found),
             loop(found),
+            models(found),
             end_to_end(found),
         ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -93,6 +96,7 @@ def with_summary(text: str, rows: list[Row]) -> str:
             f"{number(median(race[name]))} ms" if name in race else "" for name in ("torch", "jax", "tidegate")
         )
         lines.append(f"| {words} | {cells} | {ratio(race, ('torch',)):.1f}× torch.nn |")
+    lines += models_in_readme(founds)
     modes = ("train", KEPT.format("train"))
     everywhere = [race for found in founds.values() for mode in modes for race in found.of(mode)]
     ranges = {}
@@ -106,6 +110,18 @@ def with_summary(text: str, rows: list[Row]) -> str:
     start, end = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
     before, rest = text.split(start)
     return before + start + "\n".join(lines) + "\n" + end + rest.split(end)[1]
+
+
+def models_in_readme(founds: dict[str, Found]) -> list[str]:
+    """A table of three published models, where one machine has run them all."""
+    for found in founds.values():
+        races = {what: race for _, what, race in found.of(STEP)}
+        if set(MODELS_IN_README) <= set(races):
+            shown = [races[name] for name in MODELS_IN_README]
+            rows = [[race["tidegate"]["title"], *before_and_after(race)] for race in shown]
+            head = ["a training step of a published model", "before", "after `tidegate.accelerate`", ""]
+            return ["", *table(head, rows, left=1)]
+    return []
 
 
 COMMANDS = ", ".join(f"`{part}`" for part in PARTS)
@@ -473,6 +489,33 @@ def loop(found: Found) -> str:
     about = "Forward and backward through 50 calls of a one-step cell, with all gradients."
     head = ["cell", "features", "sequences", "torch.nn", "tidegate", "faster"]
     return "\n".join(["### Training through a loop of steps", "", about, "", *table(head, lines, left=1)])
+
+
+def before_and_after(race: Race | None) -> list[str]:
+    """Two times and their ratio; three empty cells where there is no race."""
+    if race is None:
+        return ["", "", ""]
+    faster = ratio(race, ("torch",)) or 0
+    times_of = [f"{number(median(race[name]))} ms" for name in ("torch", "tidegate")]
+    return [*times_of, f"{faster:.2f}×{' **slower**' if faster < 1 else ''}"]
+
+
+def models(found: Found) -> str:
+    """Models of packages, by step and by fit."""
+    races, fits = found.of(STEP), {what: race for _, what, race in found.of(FIT)}
+    if not races:
+        return ""
+    lines = []
+    for _, what, race in races:
+        row = race["tidegate"]
+        title = f"{row['title']} {row['version']}: {row['sizes']}"
+        lines.append([title, *before_and_after(race), f"{row['error']:.0e}", *before_and_after(fits.get(what))])
+    about = """\
+Each as its package builds it, with random weights: a whole training step before and after `tidegate.accelerate`, and a
+short fit of the package's own without and with `tidegate.patch()`. The distance is the largest of the loss and of all
+gradients to float64, as a share of the norm."""
+    head = ["model", "step", "accelerated", "faster", "distance", "fit", "patched", "faster"]
+    return "\n".join(["### Models of published packages", "", about, "", *table(head, lines, left=1)])
 
 
 def end_to_end(found: Found) -> str:

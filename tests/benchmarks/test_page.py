@@ -1,6 +1,7 @@
 """The page says what the rows say."""
 
-from benchmarks.page import PAGE, README, page, with_summary
+from benchmarks.models import FIT, STEP
+from benchmarks.page import IN_README, MODELS_IN_README, PAGE, README, page, with_summary
 from benchmarks.rows import RESULTS, read
 
 BIRTHPLACE = {
@@ -99,3 +100,25 @@ def test_every_part_has_its_section():
     assert line_of(text, "| peak memory").endswith("| 1.50 (curve, GRU) | **missed** on 1 of 18 |")
     assert line_of(text, "| curve example").endswith("| 20.00× | reached |")
     assert "600.0 s (scaled from 500 steps)" in text
+
+
+def row_of_a_model(backend, p50, mode=STEP, what="stanza"):
+    about = {"title": f"A model of {what}", "version": "1.2", "sizes": "LSTM 3 to 5", "error": 2.4e-6}
+    return row(backend, p50, mode, what, case="", **about)
+
+
+def test_models_are_shown_before_and_after():
+    rows = [row_of_a_model("torch", 90.0), row_of_a_model("tidegate", 30.0)]
+    assert "| A model of stanza 1.2: LSTM 3 to 5 | 90.0 ms | 30.0 ms | 3.00× | 2e-06 |  |  |  |" in page(rows)
+    rows += [row_of_a_model("torch", 10.0, FIT), row_of_a_model("tidegate", 20.0, FIT)]
+    assert "| 2e-06 | 10.0 ms | 20.0 ms | 0.50× **slower** |" in page(rows)
+
+
+def test_the_readme_shows_three_models_where_one_machine_ran_them():
+    cases = [row(name, 9.0, what=what, case=case) for case, what, _ in IN_README for name in ("tidegate", "torch")]
+    cases += [row(name, 9.0, what=cell) for cell in ("rnn", "lstm") for name in ("tidegate", "torch")]
+    three = [row_of_a_model(name, 9.0, what=what) for what in MODELS_IN_README for name in ("torch", "tidegate")]
+    marks = "<!-- benchmarks -->\n<!-- /benchmarks -->"
+    assert "published model" not in with_summary(marks, [*cases, *three[2:]])
+    shown = with_summary(marks, [*cases, *three])
+    assert [line_of(shown, f"| A model of {what} ").count("9.00 ms") for what in MODELS_IN_README] == [2, 2, 2]
