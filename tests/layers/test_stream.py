@@ -1,8 +1,13 @@
 """A sequence in one piece, in chunks and step by step: the same results, gradients cut where a chunk begins."""
 
+import copy
+import pickle
+from threading import Barrier, Thread
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence
 
 import tidegate
 from tidegate.errors import ConfigError, ShapeError
@@ -115,6 +120,37 @@ def test_reset_of_all_begins_anew_with_any_number_of_sequences():
     assert torch.equal(stream(x[:, :1])[0], layer(x[:, :1])[0])
 
 
+def test_streams_of_one_model_in_threads_keep_apart():
+    model, ready = nn.Sequential(tidegate.GRU(3, 5)).double(), Barrier(2)
+
+    def wait_for_the_other(*_):
+        ready.wait(30)
+
+    model[0].register_forward_pre_hook(wait_for_the_other)  # so both are within a call at once
+    xs, found = torch.randn(2, 4, 2, 3).double(), [[], []]
+
+    def follow(n):
+        stream = tidegate.Stream(model)
+        found[n] += [stream(x)[0] for x in xs[n].split(1)]
+
+    threads = [Thread(target=follow, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ready = Barrier(1)
+    for n in range(2):
+        close(torch.cat(found[n]), model(xs[n])[0])
+
+
+@pytest.mark.parametrize("copier", [copy.deepcopy, lambda stream: pickle.loads(pickle.dumps(stream))])
+def test_a_stream_in_use_is_copied_with_its_states(copier):
+    stream, x = tidegate.Stream(tidegate.LSTM(3, 5)), torch.randn(4, 2, 3)
+    stream(x)
+    copied = copier(stream)
+    assert torch.equal(copied(x)[0], stream(x)[0])
+
+
 def test_a_state_that_is_given_is_kept():
     layer, x, h = tidegate.GRU(3, 5), torch.randn(4, 2, 3), torch.randn(1, 2, 5)
     stream = tidegate.Stream(layer)
@@ -146,7 +182,27 @@ def test_what_cannot_be_streamed_is_refused(make, says):
         make()
 
 
-@pytest.mark.parametrize("rows", ["a", {0}, {"row": 0}, [None]])
+@pytest.mark.parametrize("rows", [[], (), torch.tensor([], dtype=torch.int64)])
+def test_no_rows_are_no_reset(rows):
+    stream = tidegate.Stream(tidegate.GRU(3, 5))
+    stream(torch.randn(4, 2, 3))
+    before = stream.states[""][0]
+    stream.reset(rows)
+    assert torch.equal(stream.states[""][0], before)
+
+
+def test_a_reset_that_fits_one_layer_and_not_another_resets_none():
+    model = nn.ModuleList([tidegate.GRU(3, 5), tidegate.GRU(3, 5)])
+    stream, x = tidegate.Stream(model), torch.randn(4, 3, 3)
+    model.forward = lambda x: (model[0](x), model[1](x[:, :2]))
+    stream(x)
+    before = stream.states["0"][0]
+    with pytest.raises(ShapeError):
+        stream.reset([2])
+    assert torch.equal(stream.states["0"][0], before)
+
+
+@pytest.mark.parametrize("rows", ["a", {0}, {"row": 0}, [None], 1])
 def test_rows_that_are_no_rows_are_refused(rows):
     stream = tidegate.Stream(tidegate.GRU(3, 5))
     stream(torch.randn(4, 2, 3))
@@ -167,3 +223,5 @@ def test_another_number_of_sequences_is_refused_with_the_remedy():
     stream(torch.randn(4, 2, 3))
     with pytest.raises(ShapeError, match=r"reset\(\)"):
         stream(torch.randn(4, 3, 3))
+    with pytest.raises(ShapeError, match=r"reset\(\)"):
+        stream(pack_sequence([torch.randn(4, 3)]))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import get_ident
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from tidegate.errors import ConfigError, ShapeError
 
@@ -18,7 +20,8 @@ class Stream:
     """Calls a model piece by piece; its recurrent layers and cells keep their states between the calls.
 
     For truncated backpropagation through time (Williams & Peng 1990) and for streams: the results are the same in one
-    piece, in chunks, and step by step. The model itself is not changed, and may be used beside a stream.
+    piece, in chunks, and step by step. The model itself is not changed, and may be used beside a stream; each
+    thread may have streams of the same model.
 
     Args:
         model: any module that holds torch.nn's or tidegate's RNN, LSTM, GRU or their cells, in one direction. A call
@@ -67,16 +70,18 @@ class Stream:
             self.states = {}
             return
         try:
-            chosen = torch.as_tensor(rows)
+            chosen = torch.as_tensor(rows if isinstance(rows, Tensor) or len(rows) else torch.arange(0))
         except (ValueError, TypeError, RuntimeError):
             raise ShapeError(
                 got=f"rows of {type(rows)}",
                 wanted="a list or a tensor",
                 do="pass the rows of the batch that begin anew",
             ) from None
+        new: dict[str, list[State]] = {}
         for name, states in self.states.items():
             at = 1 if isinstance(self.layers[name], nn.RNNBase) else 0
-            self.states[name] = [_map(lambda state, at=at: _without_rows(state, chosen, at), state) for state in states]
+            new[name] = [_map(lambda state, at=at: _without_rows(state, chosen, at), state) for state in states]
+        self.states = new
 
     @contextmanager
     def _hooks(self) -> Iterator[None]:
@@ -84,19 +89,25 @@ class Stream:
         new: dict[str, list[State]] = {name: [] for name in self.layers}
         names: dict[nn.Module, str] = {layer: name for name, layer in self.layers.items()}
         goes_on: dict[str, bool] = {}  # whether the call that runs was given the state of the one before
+        thread = get_ident()
+        # Another thread that calls the same model meets these hooks too, without kwargs where they are being removed.
 
-        def before(layer: nn.Module, args: Any, kwargs: Any) -> Any:
-            name = names[layer]
+        def before(layer: nn.Module, args: Any, *rest: Any) -> Any:
+            if get_ident() != thread:
+                return None
+            (kwargs,), name = rest, names[layer]
             goes_on[name] = (len(args) > 1 and args[1] is not None) or kwargs.get("hx") is not None
             old, n = self.states.get(name, []), len(new[name])
             if goes_on[name] or n >= len(old):
                 return None
-            state = _map(lambda tensor: tensor.detach(), old[n]) if self.detach else old[n]
             input = args[0] if args else kwargs["input"]
-            _check_rows(name, layer, input, state)
-            return (input, state), {key: value for key, value in kwargs.items() if key not in ("hx", "input")}
+            _check_rows(name, layer, input, old[n])
+            return (input, old[n]), {key: value for key, value in kwargs.items() if key not in ("hx", "input")}
 
-        def after(layer: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+        def after(layer: nn.Module, args: Any, *rest: Any) -> None:
+            if get_ident() != thread:
+                return
+            *_, result = rest
             name, state = names[layer], result[1] if isinstance(layer, nn.RNNBase) else result
             if not goes_on[name]:
                 new[name].append(state)
@@ -112,7 +123,9 @@ class Stream:
         finally:
             for handle in handles:
                 handle.remove()
-        self.states.update({name: states for name, states in new.items() if states})
+        for name, states in new.items():
+            if states:
+                self.states[name] = [_map(Tensor.detach, state) for state in states] if self.detach else states
 
 
 def _map(function: Any, state: State) -> State:
@@ -144,10 +157,13 @@ def _without_rows(state: Tensor, chosen: Tensor, at: int) -> Tensor:
 
 def _check_rows(name: str, layer: nn.Module, input: Any, state: State) -> None:
     """Refuse a batch of another size than the one before."""
-    if not isinstance(input, Tensor):
+    if not isinstance(input, (Tensor, PackedSequence)):
         return
     first = state[0] if isinstance(state, (tuple, list)) else state
-    if isinstance(layer, nn.RNNBase):
+    if isinstance(input, PackedSequence):
+        rows: int | None = int(input.batch_sizes[0])
+        before = first.shape[1] if first.dim() == 3 else None
+    elif isinstance(layer, nn.RNNBase):
         rows = input.shape[0 if layer.batch_first else 1] if input.dim() == 3 else None
         before = first.shape[1] if first.dim() == 3 else None
     else:
