@@ -73,16 +73,20 @@ class Published:
     make: Callable[[], Training]
     fit: Callable[[], nn.Module] | None = None
     """Trains one as the package does, from the beginning, and returns it."""
+    fast: Callable[[Any], Any] = tidegate.accelerate
+    """Makes a model fast, in place."""
+    fast_fit: Callable[[], nn.Module] | None = None
+    """What is run within `tidegate.patch()`, where it is not `fit`."""
 
 
 MODELS: dict[str, Published] = {}
 
 
-def published(title: str, package: str, sizes: str, fit: Callable[[], Any] | None = None) -> Callable[[Any], Any]:
+def published(title: str, package: str, sizes: str, **others: Any) -> Callable[[Any], Any]:
     """Put a function that makes a `Training` into MODELS, by its name."""
 
     def register(make: Callable[[], Training]) -> Callable[[], Training]:
-        MODELS[make.__name__] = Published(title, package, sizes, make, fit)
+        MODELS[make.__name__] = Published(title, package, sizes, make, **others)
         return make
 
     return register
@@ -269,10 +273,10 @@ def sktime() -> Training:
 # Acting.
 
 
-def sb3_fit() -> nn.Module:
+def sb3_fit(policy: Any = "MlpLstmPolicy") -> nn.Module:
     from sb3_contrib import RecurrentPPO
 
-    model = RecurrentPPO("MlpLstmPolicy", "Pendulum-v1", n_steps=64, batch_size=64, n_epochs=2, seed=0)
+    model = RecurrentPPO(policy, "Pendulum-v1", n_steps=64, batch_size=64, n_epochs=2, seed=0)
     return model.learn(128).policy
 
 
@@ -293,6 +297,38 @@ def sb3() -> Training:
 
     states = ((zero, zero), (zero, zero))
     return Training(model, (torch.randn(128, 3), torch.randn(128, 1), states, begins), loss, in_float64=False)
+
+
+def policy_with_resets() -> Any:
+    """A policy for tidegate's layers, which go through episodes in one call where sb3 makes one for each step."""
+    from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+
+    class Policy(RecurrentActorCriticPolicy):
+        @staticmethod
+        def _process_sequence(features: Any, lstm_states: Any, episode_starts: Any, lstm: Any) -> Any:
+            B = lstm_states[0].shape[1]
+            x = features.reshape(B, -1, lstm.input_size).transpose(0, 1)
+            output, states = lstm(x, lstm_states, resets=episode_starts.reshape(B, -1).T > 0)
+            return output.transpose(0, 1).flatten(0, 1), states
+
+    return Policy
+
+
+def fast_with_resets(model: nn.Module) -> nn.Module:
+    model.__class__ = policy_with_resets()
+    return tidegate.accelerate(model)
+
+
+@published(
+    "sb3-contrib, RecurrentPPO, with a policy that uses `resets`",
+    "sb3-contrib",
+    "the same",
+    fit=sb3_fit,
+    fast=fast_with_resets,
+    fast_fit=lambda: sb3_fit(policy_with_resets()),
+)
+def sb3_resets() -> Training:
+    return sb3()
 
 
 @published("TorchRL, LSTMModule", "torchrl", "LSTM 64 to 128; 32 pieces of 64 steps, an episode in 50 steps")
@@ -412,7 +448,7 @@ def step(model: Published, *, seconds: float, rounds: int) -> Found:
     if exact.in_float64:
         exact = Training(exact.model.double(), doubled(exact.batch), exact.loss)
     trainings = dict(zip(("torch", "tidegate"), copies, strict=True))
-    check_fast(tidegate.accelerate(trainings["tidegate"].model))
+    check_fast(model.fast(trainings["tidegate"].model))
     wanted = results(exact)
     total = torch.stack([value.norm() for name, value in wanted.items() if name != "loss"]).norm()
     nought = {name for name, value in wanted.items() if name != "loss" and value.norm() <= NOUGHT * total}
@@ -438,7 +474,7 @@ def fit(model: Published, *, seconds: float, rounds: int) -> Found | None:
     """
     if model.fit is None:
         return None
-    fits = {"torch": lambda: seeded(model.fit), "tidegate": lambda: patched(model.fit)}
+    fits = {"torch": lambda: seeded(model.fit), "tidegate": lambda: patched(model.fast_fit or model.fit)}
     trained = {name: run() for name, run in fits.items()}
     check_fast(trained["tidegate"])
     weights = {name: {"weights": flat(list(module.parameters()))} for name, module in trained.items()}

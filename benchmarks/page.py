@@ -318,6 +318,13 @@ def goals(found: Found) -> str:
         value = race["torch"]["seconds"] / race["tidegate"]["seconds"] if "torch" in race else None
         ours = race.get("tidegate", {})
         add(title, must, aim, value, ours.get("epochs") or ours.get("steps", 0), length)
+    modeled = found.of(STEP)
+    packages = {race["tidegate"]["package"] for _, _, race in modeled}
+    count = float(len(packages)) if packages else None
+    add("published packages whose models agree before and after", 10, None, count, 1, 1, "", "{:.0f}")
+    learned = [race for race in found.of(FIT) if race[1] == "sb3_resets"]
+    what = "`learn` of sb3-contrib's RecurrentPPO, with a policy that uses `resets`"
+    add(what, 2, 3, average(learned, ("torch",)), len(learned), 1)
     imports = [median(race["tidegate"]) / 1e3 for _, _, race in found.of("import")]
     most = max(imports, default=None)
     what = "`import tidegate` and a first layer, beyond `import torch`"
@@ -513,7 +520,7 @@ def models(found: Found) -> str:
     about = """\
 Each as its package builds it, with random weights: a whole training step before and after `tidegate.accelerate`, and a
 short fit of the package's own without and with `tidegate.patch()`. The distance is the largest of the loss and of all
-gradients to float64, as a share of the norm."""
+gradients to float64 (where a package computes in float32 only, to torch.nn), as a share of the norm."""
     head = ["model", "step", "accelerated", "faster", "distance", "fit", "patched", "faster"]
     return "\n".join(["### Models of published packages", "", about, "", *table(head, lines, left=1)])
 

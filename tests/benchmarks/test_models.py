@@ -60,28 +60,26 @@ def test_a_row_for_each_side_of_step_and_fit(tmp_path, capsys):
     assert capsys.readouterr().out.splitlines()[0].startswith("absent: left out, as no_such_package is not installed")
 
 
-def test_wrong_gradients_are_not_timed(monkeypatch):
-    accelerate = tidegate.accelerate
-
+def test_wrong_gradients_are_not_timed():
     def accelerate_wrongly(model):
         model.rnn.weight_hh_l0.register_hook(lambda gradient: 1.001 * gradient)
-        return accelerate(model)
+        return tidegate.accelerate(model)
 
-    monkeypatch.setattr(tidegate, "accelerate", accelerate_wrongly)
+    wrong = Published("A toy", "numpy", "3 to 5", make, fast=accelerate_wrongly)
     with pytest.raises(BackendError, match=r"gradient of rnn.weight_hh_l0 1\.0e-03 of its norm away"):
-        models.step(models.MODELS["toy"], seconds=0, rounds=3)
+        models.step(wrong, seconds=0, rounds=3)
 
 
-def test_a_fit_that_ends_elsewhere_is_not_timed(monkeypatch):
-    monkeypatch.setattr(models, "patched", lambda fit: tidegate.accelerate(models.seeded(fit, seed=1)))
+def test_a_fit_that_ends_elsewhere_is_not_timed():
+    other = Published("A toy", "numpy", "3 to 5", make, fit, fast_fit=lambda: models.seeded(fit, seed=1))
     with pytest.raises(BackendError, match="weights .* away from those of torch.nn"):
-        models.fit(models.MODELS["toy"], seconds=0, rounds=3)
+        models.fit(other, seconds=0, rounds=3)
 
 
-def test_a_model_that_nothing_makes_fast_is_not_timed(monkeypatch):
-    monkeypatch.setattr(tidegate, "accelerate", lambda model: model)
+def test_a_model_that_nothing_makes_fast_is_not_timed():
+    left = Published("A toy", "numpy", "3 to 5", make, fast=lambda model: model)
     with pytest.raises(BackendError, match="not tidegate"):
-        models.step(models.MODELS["toy"], seconds=0, rounds=3)
+        models.step(left, seconds=0, rounds=3)
 
 
 def test_an_unknown_model_is_told(tmp_path):

@@ -103,13 +103,14 @@ def test_every_part_has_its_section():
 
 
 def row_of_a_model(backend, p50, mode=STEP, what="stanza"):
-    about = {"title": f"A model of {what}", "version": "1.2", "sizes": "LSTM 3 to 5", "error": 2.4e-6}
+    about = {"title": f"A model of {what}", "version": "1.2", "sizes": "LSTM 3 to 5", "error": 2.4e-6, "package": what}
     return row(backend, p50, mode, what, case="", **about)
 
 
 def test_models_are_shown_before_and_after():
     rows = [row_of_a_model("torch", 90.0), row_of_a_model("tidegate", 30.0)]
     assert "| A model of stanza 1.2: LSTM 3 to 5 | 90.0 ms | 30.0 ms | 3.00× | 2e-06 |  |  |  |" in page(rows)
+    assert line_of(page(rows), "| published packages").endswith("| 1 | **missed** |")
     rows += [row_of_a_model("torch", 10.0, FIT), row_of_a_model("tidegate", 20.0, FIT)]
     assert "| 2e-06 | 10.0 ms | 20.0 ms | 0.50× **slower** |" in page(rows)
 
