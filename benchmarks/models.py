@@ -393,14 +393,14 @@ def piano() -> Training:
     return Training(model, batch, lambda model, batch: F.binary_cross_entropy(model(batch[0]), batch[1]))
 
 
-@published("SpeechBrain, CRDNN", "speechbrain", "LSTM in both directions, 4 layers of 512; 8 utterances of 300 frames")
+@published("SpeechBrain, CRDNN", "speechbrain", "LSTM in both directions, 4 layers of 512; 4 utterances of 200 frames")
 def speechbrain() -> Training:
     from speechbrain.lobes.models.CRDNN import CRDNN
     from speechbrain.nnet.RNN import LSTM
 
     rnn = {"rnn_class": LSTM, "rnn_layers": 4, "rnn_neurons": 512, "rnn_bidirectional": True}
     model = CRDNN(input_size=40, time_pooling=True, time_pooling_size=4, **rnn)
-    batch = torch.randn(8, 300, 40), torch.randn(8, 75, 512)
+    batch = torch.randn(4, 200, 40), torch.randn(4, 50, 512)
     return Training(model, batch, lambda model, batch: F.mse_loss(model(batch[0]), batch[1]))
 
 
