@@ -57,6 +57,35 @@ def test_what_was_loaded_can_be_saved_again(bundle, tmp_path):
         assert (tmp_path / "again" / file).read_bytes() == (bundle / file).read_bytes()
 
 
+PLAIN = {"bidirectional": False, "readout": "last", "patch": 1, "dropout": 0.0, "noise": 0.0}
+
+
+def test_a_bundle_of_format_1_predicts_as_it_did(tmp_path):
+    plain = tidegate.SequenceClassifier(hidden_size=4, steps=3, **PLAIN).fit(X, Y)
+    plain.save(tmp_path / "model")
+    path = tmp_path / "model" / "config.json"
+    config = json.loads(path.read_text())
+    del config["design"], config["config_sha256"]
+    for name in ("readout", "patch", "noise", "initialization"):
+        del config["parameters"][name]
+    config["format"] = 1
+    path.write_text(json.dumps({**config, "config_sha256": _digest(config)}))
+    loaded = tidegate.load(tmp_path / "model")
+    assert np.array_equal(loaded.predict_proba(X), plain.predict_proba(X))
+    loaded.fit(X, Y)
+    assert np.array_equal(loaded.predict_proba(X), plain.predict_proba(X))
+
+
+READ_OUT = [{"readout": readout, "patch": 2} for readout in ("last", "mean", "max", "attention", "last,attention")]
+
+
+@pytest.mark.parametrize("options", [*READ_OUT, {"cell": "lstm", "initialization": "chrono"}], ids=str)
+def test_every_network_comes_back(options, tmp_path):
+    model = tidegate.SequenceClassifier(hidden_size=4, steps=3, **options).fit(X, Y)
+    model.save(tmp_path / "model")
+    assert np.array_equal(tidegate.load(tmp_path / "model").predict_proba(X), model.predict_proba(X))
+
+
 def test_anything_else_in_the_folder_is_kept(model, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(BundleError, match="is no saved model"):
@@ -73,6 +102,11 @@ def edit(bundle, sign=False, **changes):
     (bundle / "config.json").write_text(json.dumps(config))
 
 
+def resize(bundle, **changes):
+    config = json.loads((bundle / "config.json").read_text())
+    edit(bundle, sign=True, design=config["design"] | changes)
+
+
 def rewrite(bundle, change):
     path = bundle / "model.safetensors"
     path.write_bytes(change(path.read_bytes()))
@@ -87,10 +121,11 @@ DAMAGES = {
     "truncated weights": (lambda b: rewrite(b, lambda w: w[:-1]), "truncated"),
     "empty weights": (lambda b: rewrite(b, lambda w: b""), "truncated"),
     "one bit": (lambda b: rewrite(b, lambda w: w[:-1] + bytes([w[-1] ^ 1])), "truncated, damaged"),
-    "newer format": (lambda b: edit(b, format=2), "format 2; wanted format 1 or older; do install a newer"),
+    "newer format": (lambda b: edit(b, format=3), "format 3; wanted format 2 or older; do install a newer"),
     "unknown task": (lambda b: edit(b, sign=True, task="cooking"), "'cooking'"),
     "unknown parameter": (lambda b: edit(b, sign=True, parameters={"spice": 1}), "do not fit each other"),
-    "another size": (lambda b: edit(b, sign=True, parameters={"hidden_size": 9}), "do not fit each other"),
+    "another size": (lambda b: resize(b, hidden_size=9), "do not fit each other"),
+    "another readout": (lambda b: resize(b, readout=["last"]), "do not fit each other"),
     "no classes": (lambda b: edit(b, sign=True, fitted={"n_features_in": 2}), "do not fit each other"),
 }
 

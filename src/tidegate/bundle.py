@@ -19,7 +19,7 @@ from torch import Tensor
 from tidegate.errors import BundleError
 from tidegate.files import reason, remedy, write_through
 
-FORMAT = 1
+FORMAT = 2
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 

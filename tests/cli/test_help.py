@@ -86,12 +86,16 @@ def test_the_names_are_those_that_the_library_knows():
     from tidegate.cells.description import DESCRIPTIONS
     from tidegate.compare import BUDGETS
     from tidegate.data import BUILT_IN
+    from tidegate.layers import INITIALIZATIONS
     from tidegate.probes.race import CASES
     from tidegate.tasks.load import TASKS
+    from tidegate.tasks.network import READOUTS
 
     assert tuple(TASKS) == complete.TASKS
     assert tuple(DESCRIPTIONS) == complete.CELLS
     assert tuple(BUILT_IN) == complete.DATASETS
+    assert (*READOUTS, "all") == complete.READOUTS
+    assert tuple(INITIALIZATIONS) == complete.INITIALIZATIONS
     assert tuple(name for name in BUDGETS if name != "tiny") == complete.BUDGETS
     assert tuple(CASES) == complete.CASES
 

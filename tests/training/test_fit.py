@@ -101,7 +101,14 @@ def test_the_rate_falls_unless_there_is_but_one_sequence(n, schedule):
         {"dropout": 0.5},
         {"standardize": False},
         {"num_layers": 2},
-        {"bidirectional": True},
+        {"bidirectional": False},
+        {"readout": "last"},
+        {"readout": "mean"},
+        {"readout": "max"},
+        {"readout": "attention"},
+        {"patch": 2},
+        {"noise": 0.5},
+        {"initialization": "orthogonal"},
         {"cell": "gru"},
         {"cell": "rnn"},
         {"hidden_size": 5},
@@ -133,13 +140,16 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_rate():
         model.fit(X, X)
 
 
-def test_padding_never_matters():
+@pytest.mark.parametrize("patch", [1, 2, 3])
+@pytest.mark.parametrize("readout", ["all", "attention"])
+def test_padding_never_matters(readout, patch):
     X, y = two_classes()
+    options = {"hidden_size": 4, "steps": 5, "readout": readout, "patch": patch, "noise": 0.0, "dropout": 0.0}
     lengths = np.arange(40) % 5 + 1
-    as_list = SequenceClassifier(hidden_size=4, steps=5).fit([x[:n] for x, n in zip(X, lengths, strict=True)], y)
+    as_list = SequenceClassifier(**options).fit([x[:n] for x, n in zip(X, lengths, strict=True)], y)
     longer = np.full((40, 9, 2), 7.0)
     longer[:, :5] = X
-    padded = SequenceClassifier(hidden_size=4, steps=5)
+    padded = SequenceClassifier(**options)
     padded._train(*padded._set_up(padded._with_targets(as_sequences(longer, lengths), y)))
     a, b = weights_of(as_list), weights_of(padded)
     for name in a:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -17,8 +18,8 @@ from tidegate.training.callbacks import Checkpoints
 from tidegate.training.fit import step_of
 
 COMMAND = [
-    "fit", "classification", "digits", "--cell", "gru", "--hidden-size", "16", "--num-layers", "2",
-    "--dropout", "0.2", "--shift", "1", "--epochs", "12",
+    "fit", "classification", "digits", "--cell", "gru", "--hidden-size", "16", "--num-layers", "2", "--readout", "last,attention",
+    "--patch", "2", "--dropout", "0.2", "--noise", "0.1", "--shift", "1", "--epochs", "12", "--initialization", "chrono",
 ]  # fmt: skip
 
 
@@ -120,8 +121,8 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def one_and_two(tmp_path_factory):
-    """Distributed data parallel on the same global batches, without dropout, whose masks differ by process."""
-    plain = [part for part in COMMAND if part not in ("--dropout", "0.2")]
+    """Distributed data parallel on the same global batches, without dropout and noise, which differ by process."""
+    plain = ["0" if before in ("--dropout", "--noise") else part for before, part in pairwise(["", *COMMAND])]
     folder = tmp_path_factory.mktemp("processes")
     one, two = folder / "one", folder / "two"
     assert run([*plain, "--out", str(one)]) == 0

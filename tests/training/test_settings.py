@@ -8,11 +8,14 @@ from tidegate.training import Plan, Settings
 @pytest.mark.parametrize(
     ("options", "n", "plan"),
     [
-        ({"epochs": 10}, 54_000, Plan(steps=4220, per_epoch=422, per_check=422)),
-        ({"steps": 600, "checks": 20}, 54_000, Plan(steps=600, per_epoch=422, per_check=30)),
-        ({"steps": 7}, 1000, Plan(steps=7, per_epoch=8, per_check=7)),
-        ({}, 1, Plan(steps=1000, per_epoch=1, per_check=10)),
-        ({}, 54_000, Plan(steps=4220, per_epoch=422, per_check=422)),
+        ({"epochs": 10}, 54_000, Plan(4220, per_epoch=422, per_check=422, batch_size=128)),
+        ({"steps": 600, "checks": 20}, 54_000, Plan(600, per_epoch=422, per_check=30, batch_size=128)),
+        ({"steps": 7}, 1000, Plan(7, per_epoch=8, per_check=7, batch_size=128)),
+        ({}, 1, Plan(1000, per_epoch=1, per_check=10, batch_size=16)),
+        ({}, 50, Plan(1000, per_epoch=4, per_check=12, batch_size=16)),
+        ({}, 200, Plan(1000, per_epoch=4, per_check=12, batch_size=50)),
+        ({"batch_size": 200}, 200, Plan(1000, per_epoch=1, per_check=10, batch_size=200)),
+        ({}, 54_000, Plan(4220, per_epoch=422, per_check=422, batch_size=128)),
     ],
 )
 def test_the_plan_follows_from_settings_and_data(options, n, plan):
@@ -20,7 +23,7 @@ def test_the_plan_follows_from_settings_and_data(options, n, plan):
 
 
 def test_checks_end_with_the_run():
-    plan = Plan(steps=10, per_epoch=4, per_check=4)
+    plan = Plan(steps=10, per_epoch=4, per_check=4, batch_size=1)
     assert [plan.next_check(step) for step in (0, 3, 4, 8, 9)] == [4, 4, 8, 10, 10]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 TASKS = ("classification", "regression")
 CELLS = ("rnn", "lstm", "gru")
 DATASETS = ("digits", "mnist", "curve", "recall", "adding")
+READOUTS = ("last", "mean", "max", "attention", "all")
+INITIALIZATIONS = ("torch", "open", "chrono", "orthogonal", "identity")
 BUDGETS = ("quick", "normal", "thorough")
 CASES = ("curve", "mnist-row", "mnist-pixel", "charlm", "stream", "big")
 
@@ -28,6 +30,16 @@ def datasets(incomplete: str) -> list[str]:
     (['mnist'], [])
     """
     return _beginning(DATASETS, incomplete)
+
+
+def readouts(incomplete: str) -> list[str]:
+    """Readouts separated by commas, with each that can come next."""
+    return _list(READOUTS, incomplete)
+
+
+def initializations(incomplete: str) -> list[str]:
+    """The initializations that begin so."""
+    return _beginning(INITIALIZATIONS, incomplete)
 
 
 def budgets(incomplete: str) -> list[str]:

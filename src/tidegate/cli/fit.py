@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.complete import cells, datasets, tasks
+from tidegate.cli.complete import cells, datasets, initializations, readouts, tasks
 from tidegate.cli.interrupt import resumable
 from tidegate.cli.options import say, table_options
 
@@ -18,8 +18,8 @@ def fit(
     data: Annotated[
         str,
         typer.Argument(
-            help="digits, mnist, recall, curve, adding; a table (.csv, .parquet, .xlsx, …), .npz, .ts; a folder of "
-            "tables, images or IDX files",
+            help="digits, mnist, curve; recall, adding, or recall:1000, of so many steps; a table (.csv, .parquet, "
+            ".xlsx, …), .npz, .ts; a folder of tables, images or IDX files",
             autocompletion=datasets,
         ),
     ],
@@ -27,9 +27,36 @@ def fit(
     hidden_size: Annotated[int | None, typer.Option(help="Features of the recurrent state.  [default: 128]")] = None,
     num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1]")] = None,
     bidirectional: Annotated[
-        bool | None, typer.Option(help="Read every sequence from both ends.  [default: no-bidirectional]")
+        bool | None,
+        typer.Option(help="Read every sequence from both ends.  [default: bidirectional; not for targets of steps]"),
     ] = None,
-    dropout: Annotated[float | None, typer.Option(help="Share of features dropped.  [default: 0]")] = None,
+    readout: Annotated[
+        str | None,
+        typer.Option(
+            help="What a label is told from: last, mean, max, attention, several by commas, or all (last,mean,max).  "
+            "[default: all]",
+            autocompletion=readouts,
+        ),
+    ] = None,
+    patch: Annotated[
+        int | None,
+        typer.Option(help="Steps that are read as one.  [default: what makes about 60; 1 for targets of steps]"),
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Share of features dropped.  [default: 0.2; 0 for targets of steps]")
+    ] = None,
+    noise: Annotated[
+        float | None,
+        typer.Option(help="Added to training inputs, in deviations.  [default: 0.1; 0 for targets of steps]"),
+    ] = None,
+    initialization: Annotated[
+        str | None,
+        typer.Option(
+            help="First weights: torch, open, chrono (a long memory), orthogonal or identity.  "
+            "[default: open for lstm, else torch]",
+            autocompletion=initializations,
+        ),
+    ] = None,
     missing: Annotated[
         str | None,
         typer.Option(help="Missing values: refuse, interpolate, or mask (the mean, and where).  [default: refuse]"),
@@ -42,7 +69,10 @@ def fit(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps, instead of epochs.  [default: by epochs]")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak of the schedule.  [default: 6e-3]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Sequences a step.  [default: 128]")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Sequences a step.  [default: a quarter of them, 16 to 128]")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Decoupled, as in AdamW.  [default: 0]")] = None,
     patience: Annotated[
         int | None, typer.Option(help="Checks without improvement after which training stops.  [default: none]")
     ] = None,
@@ -63,13 +93,18 @@ def fit(
         "hidden_size": hidden_size,
         "num_layers": num_layers,
         "bidirectional": bidirectional,
+        "readout": readout,
+        "patch": patch,
         "dropout": dropout,
+        "noise": noise,
+        "initialization": initialization,
         "missing": missing,
         "class_weight": class_weight,
         "epochs": epochs,
         "steps": steps,
         "learning_rate": learning_rate,
         "batch_size": batch_size,
+        "weight_decay": weight_decay,
         "patience": patience,
         "shift": shift,
         "seed": seed,
@@ -78,7 +113,7 @@ def fit(
     from tidegate.report.run import summary, write_report
     from tidegate.tasks.run import fit_run
 
-    folder = out or Path("runs") / f"{Path(data).name.split('.')[0]}-{cell or 'lstm'}"
+    folder = out or Path("runs") / f"{Path(data).name.split('.')[0].replace(':', '-')}-{cell or 'lstm'}"
     parameters = {name: value for name, value in given.items() if value is not None}
     with resumable(folder, "checkpoints/last.ckpt"), reading_progress(data) as tell:
         run = fit_run(task, data, parameters, folder, reading=reading, resume=resume, say=say, tell=tell)

@@ -20,7 +20,7 @@ from tidegate.compare.table import ROWS, Measured, judged
 from tidegate.compare.units import Remembering, Training, gates_of, half_life, residual
 from tidegate.compare.verdict import Contestant, decide, interval
 from tidegate.compare.work import Work
-from tidegate.data import BUILT_IN, Dataset
+from tidegate.data import Dataset, is_built_in
 from tidegate.errors import ConfigError, DataError, RunError
 from tidegate.layers import INITIALIZATIONS, layer_of
 from tidegate.preparation import Preparation, Reading, read_source, refuse_incomplete, with_test
@@ -136,7 +136,7 @@ def _complete(dataset: Dataset, missing: str) -> Dataset:
 
 def _begin(question: Question, dataset: Dataset | None, folder: Path, resume: bool) -> None:
     asked = asdict(question) | {"cells": list(question.cells), "format": FORMAT}
-    if question.data is not None and question.data not in BUILT_IN:
+    if question.data is not None and not is_built_in(question.data):
         asked["data"] = str(Path(question.data).resolve())
     asked["data_fingerprint"] = dataset.train.fingerprint() if dataset else None
     path = folder / SETTINGS

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from tidegate.data import Dataset
 from tidegate.errors import TrainingError
 from tidegate.probes import GradientFlow, gradient_flow, saturation, solve_recall, trace_gates
-from tidegate.tasks.base import SequenceEstimator
+from tidegate.tasks.base import PLAIN, SequenceEstimator
 from tidegate.tasks.load import TASKS
 
+VALIDATION_SHARE = 0.1
+"""Of the training data: rates are chosen by it, on small data too."""
 CHECKS = 20
 """In a training: points of a learning curve, and candidates for the kept model."""
 MOST_LAGS, MOST_STEPS, MOST_FEATURES = 200, 200, 32
@@ -59,6 +61,8 @@ class Training:
             seed=self.seed,
             checks=CHECKS,
             shift=dataset.shift if self.task == "classification" else 0,
+            validation_share=VALIDATION_SHARE,
+            **PLAIN,
         )
         train = dataset.train
         if self.share < 1:

@@ -12,7 +12,7 @@ from tidegate.data.folder import TableFolder, files_in, files_of_kind, parts_of
 from tidegate.data.sequences import Dataset
 from tidegate.errors import DataError
 
-BUILT_IN: dict[str, Callable[[], Dataset]] = {
+BUILT_IN: dict[str, Callable[..., Dataset]] = {
     "digits": digits.digits,
     "mnist": mnist.mnist,
     "curve": curve.curve,
@@ -20,19 +20,43 @@ BUILT_IN: dict[str, Callable[[], Dataset]] = {
     "adding": adding.adding,
 }
 """The datasets that have a name."""
+LENGTHS = (2, 20_000)
+"""Steps that `recall` and `adding` can be asked for, as in `recall:1000`."""
+
+
+def is_built_in(source: str) -> bool:
+    """Whether a source is a name of BUILT_IN, alone or with a length.
+
+    >>> is_built_in("digits"), is_built_in("recall:1000"), is_built_in("recall.csv")
+    (True, True, False)
+    """
+    return source.partition(":")[0] in BUILT_IN
+
+
+def _built_in(source: str) -> Dataset:
+    name, colon, length = source.partition(":")
+    if not colon:
+        return BUILT_IN[name]()
+    if name not in ("recall", "adding"):
+        raise DataError(got=f"{source!r}", wanted=f"{name!r}, which has no length to choose", do=f"write {name}")
+    if not (length.isascii() and length.isdigit() and LENGTHS[0] <= int(length) <= LENGTHS[1]):
+        raise DataError(
+            got=f"{source!r}", wanted=f"a number of steps from {LENGTHS[0]} to {LENGTHS[1]:,}", do=f"write {name}:1000"
+        )
+    return BUILT_IN[name](int(length))
 
 
 def open_source(source: str, table_format: table.TableFormat | None = None) -> Dataset | table.Table | TableFolder:
     """Return what a source holds: sequences, or a table, or a folder of tables whose meaning is not told yet.
 
     Args:
-        source: a name of BUILT_IN, or a path.
+        source: a name of BUILT_IN, for `recall` and `adding` also with a length, as in `recall:1000`; or a path.
         table_format: how a text table is written, as far as a person has said.
 
     Raises DataError where there is no such source, or it cannot be read.
     """
-    if source in BUILT_IN:
-        return BUILT_IN[source]()
+    if is_built_in(source):
+        return _built_in(source)
     path = Path(source).expanduser()
     try:
         if path.is_dir():

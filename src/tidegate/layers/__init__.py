@@ -8,7 +8,7 @@ from torch import nn
 
 from tidegate.errors import ConfigError
 from tidegate.layers.gru import GRU, GRUCell
-from tidegate.layers.initialize import INITIALIZATIONS, initialize
+from tidegate.layers.initialize import INITIALIZATIONS, check_initialization, initialize
 from tidegate.layers.lstm import LSTM, LSTMCell
 from tidegate.layers.rnn import RNN, RNNCell
 
@@ -32,6 +32,7 @@ __all__ = [
     "GRUCell",
     "LSTMCell",
     "RNNCell",
+    "check_initialization",
     "initialize",
     "layer_of",
 ]

@@ -29,17 +29,21 @@ def initialize(layer: nn.RNNBase, name: str, horizon: int = 1000) -> nn.RNNBase:
     >>> lstm.bias_ih_l0[4:8].tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    cell = layer.mode.split("_")[0].lower()
-    if name not in INITIALIZATIONS or cell not in INITIALIZATIONS[name]:
-        fitting = [known for known, cells in INITIALIZATIONS.items() if cell in cells]
-        raise ConfigError(
-            got=f"the initialization {name!r} for {cell}", wanted=f"one of {', '.join(fitting)}", do="correct the name"
-        )
+    check_initialization(name, layer.mode.split("_")[0].lower())
     with torch.no_grad():
         layer.reset_parameters()
         for suffix in _suffixes(layer):
             _SET[name](layer, suffix, horizon)
     return layer
+
+
+def check_initialization(name: str, cell: str) -> None:
+    """Raise ConfigError unless first weights of that name fit the cell."""
+    if name not in INITIALIZATIONS or cell not in INITIALIZATIONS[name]:
+        fitting = [known for known, cells in INITIALIZATIONS.items() if cell in cells]
+        raise ConfigError(
+            got=f"the initialization {name!r} for {cell}", wanted=f"one of {', '.join(fitting)}", do="correct the name"
+        )
 
 
 INITIALIZATIONS = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.data import BUILT_IN, Dataset, Sequences, TableFolder, open_source, parts_of
+from tidegate.data import Dataset, Sequences, TableFolder, is_built_in, open_source, parts_of
 from tidegate.data.labels import as_labels, labels_from_text
 from tidegate.data.table import Table, open_table
 from tidegate.errors import ConfigError, DataError
@@ -59,7 +59,7 @@ def read_dataset(source: Any, task: str | None = None, *, tell: Tell | None = No
         if name not in OPTIONS:
             raise ConfigError(got=f"the argument {name!r}", wanted=f"one of {', '.join(OPTIONS)}", do="correct it")
     found = read_source(source, task, Reading(**reading), tell=tell)
-    if isinstance(source, str) and source in BUILT_IN:
+    if isinstance(source, str) and is_built_in(source):
         return with_test(found.dataset)
     return found.dataset
 
@@ -329,7 +329,7 @@ def _checked(part: Sequences, source: str, task: str | None) -> Sequences:
                 got=f"{source} with {has}", wanted="one label a sequence", do="choose another task or another y"
             )
         return part.with_targets(as_labels(part.y, f"y in {source}"))
-    if part.y.dtype.kind not in "iuf" or (task == "regression" and source in BUILT_IN and not part.per_step):
+    if part.y.dtype.kind not in "iuf" or (task == "regression" and is_built_in(source) and not part.per_step):
         raise DataError(
             got=f"{source} with one label a sequence",
             wanted="a target for every step, or a number for every sequence",

@@ -21,14 +21,18 @@ from tidegate.bundle import write_bundle
 from tidegate.data import Dataset, Sequences, as_sequences
 from tidegate.data.sequences import numbers
 from tidegate.errors import BundleError, ConfigError, DataError
-from tidegate.layers import layer_of
+from tidegate.layers import check_initialization, layer_of
 from tidegate.preparation import Preparation, Reading, hold_out
-from tidegate.tasks.network import SequenceNetwork
+from tidegate.tasks.network import SequenceNetwork, read_out_parts
 from tidegate.training import Fitted, Learner, Settings, Source, evaluation_batches, fit, own_randomness
 from tidegate.training.settings import check_at_least, check_number, shown
 
-LEAST_VALIDATION, MOST_VALIDATION = 5, 2000
-"""Sequences held out to choose the kept model; with more than the most, training on them is worth more."""
+DROPOUT, NOISE = 0.2, 0.1
+"""Where a sequence has one target."""
+PLAIN: dict[str, Any] = {"bidirectional": False, "readout": "last", "patch": 1, "dropout": 0.0, "noise": 0.0}
+"""One direction and the last state: all that bundles of format 1 and runs of format 2 knew."""
+PATCHED_TO = 60
+"""Steps about, that sequences with one target each are cut to by patches."""
 
 
 class NotFittedError(errors.NotFittedError, sklearn.exceptions.NotFittedError):
@@ -42,8 +46,19 @@ class SequenceEstimator(BaseEstimator):
         cell: rnn, lstm or gru.
         hidden_size: features of the recurrent state.
         num_layers: recurrent layers, one on top of the other.
-        bidirectional: read every sequence from both ends.
-        dropout: share of features put to 0 in training, between layers and before the readout.
+        bidirectional: read every sequence from both ends; none to do so where it has one target, since a target of a
+            step would be told by what comes after it.
+        readout: what a target of a sequence is told from: the last state, the mean, or the max of all states by
+            feature, attention (their mean, weighed by what they show; Zhou et al. 2016); several of these by commas;
+            or all, which is last,mean,max. None for all. A target of a step is told from the state of that step.
+        patch: steps that stand side by side as one step of the recurrence, which is so many times shorter; none for
+            as many as cut the longest training sequence to about 60 steps, and 1 where every step has a target.
+        dropout: share of features put to 0 in training, between layers and before the last linear layer; none for 0.2
+            where a sequence has one target, and 0 where every step has.
+        noise: standard deviation of what is added to every input in training; none for 0.1 where a sequence has one
+            target, and 0 where every step has.
+        initialization: of the recurrent weights, of `tidegate.layers.INITIALIZATIONS`, such as chrono, which begins
+            with a memory as long as the longest training sequence; none for open with an LSTM, and torch.
         standardize: bring every channel to mean 0 and standard deviation 1, as measured on the training data.
         missing: what to do with missing values (NaN): refuse; interpolate; or mask, which fills in the mean and adds a
             channel that tells where. What it takes is learned from the training data.
@@ -62,19 +77,23 @@ class SequenceEstimator(BaseEstimator):
         cell: str = "lstm",
         hidden_size: int = 128,
         num_layers: int = 1,
-        bidirectional: bool = False,
-        dropout: float = 0.0,
+        bidirectional: bool | None = None,
+        readout: str | None = None,
+        patch: int | None = None,
+        dropout: float | None = None,
+        noise: float | None = None,
+        initialization: str | None = None,
         standardize: bool = True,
         missing: str = "refuse",
         epochs: int | None = None,
         steps: int | None = None,
         learning_rate: float = Settings.learning_rate,
         schedule: str = Settings.schedule,
-        batch_size: int = Settings.batch_size,
+        batch_size: int | None = None,
         clip: float | None = Settings.clip,
         weight_decay: float = Settings.weight_decay,
         patience: int | None = None,
-        validation_share: float = Settings.validation_share,
+        validation_share: float | None = None,
         shift: int = Settings.shift,
         checks: int | None = None,
         seed: int = Settings.seed,
@@ -84,7 +103,11 @@ class SequenceEstimator(BaseEstimator):
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
+        self.readout = readout
+        self.patch = patch
         self.dropout = dropout
+        self.noise = noise
+        self.initialization = initialization
         self.standardize = standardize
         self.missing = missing
         self.epochs = epochs
@@ -171,9 +194,17 @@ class SequenceEstimator(BaseEstimator):
         layer_of(str(self.cell))
         check_at_least("hidden_size", self.hidden_size, 1)
         check_at_least("num_layers", self.num_layers, 1)
-        check_number("dropout", self.dropout, least=0, below=1)
+        check_at_least("patch", self.patch, 1, optional=True)
+        if self.dropout is not None:
+            check_number("dropout", self.dropout, least=0, below=1)
+        if self.noise is not None:
+            check_number("noise", self.noise, least=0)
+        read_out_parts(self.readout)
+        if self.initialization is not None:
+            check_initialization(str(self.initialization), str(self.cell))
         for name in ("bidirectional", "standardize", "verbose"):
-            if not isinstance(getattr(self, name), (bool, np.bool_)):
+            value = getattr(self, name)
+            if not isinstance(value, (bool, np.bool_)) and not (name == "bidirectional" and value is None):
                 raise ConfigError(
                     got=f"{name}={shown(getattr(self, name))}", wanted="True or False", do=f"correct {name}"
                 )
@@ -263,7 +294,7 @@ class SequenceEstimator(BaseEstimator):
         if pair is not None:
             with in_part("validation_data"):
                 validation = self._labeled(*pair)
-        elif (held := min(round(len(data) * settings.validation_share), MOST_VALIDATION)) >= LEAST_VALIDATION:
+        elif held := settings.held_out(len(data)):
             train, validation = hold_out(data, held / len(data), settings.seed)
             # Where each label has one sequence, all of them stay in training.
             validation = validation if len(validation) else None
@@ -271,6 +302,7 @@ class SequenceEstimator(BaseEstimator):
             data, missing=self.missing, standardize=bool(self.standardize), scale_on=train
         )
         self._learn_scale(train)
+        self.design_ = self._design(train.longest, data.per_step)
         self.network_ = self.untrained()
         ready = self._ready(train)
         if validation is None:
@@ -327,7 +359,7 @@ class SequenceEstimator(BaseEstimator):
         per_step = self.network_.per_step
         outputs = np.empty((len(sequences.values) if per_step else len(sequences), self.network_.readout.out_features))
         with torch.inference_mode():
-            for batch in evaluation_batches(sequences.lengths, self.settings().batch_size):
+            for batch in evaluation_batches(sequences.lengths):
                 for rows in source.groups(torch.from_numpy(batch)):
                     part = source.part(rows)
                     output = self.network_(part.x.to(device), part.lengths).cpu()
@@ -356,6 +388,7 @@ class SequenceEstimator(BaseEstimator):
             "preparation": self.preparation_.to_config(),
             "reading": None if self.reading_ is None else self.reading_.to_config(),
             "fitted": self._fitted_config(),
+            "design": self.design_,
         }
         write_bundle(Path(folder), config, self.network_.state_dict())
 
@@ -368,6 +401,8 @@ class SequenceEstimator(BaseEstimator):
     @classmethod
     def _from_bundle(cls, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> SequenceEstimator:
         try:
+            if config["format"] == 1:
+                config = _of_format_1(config)
             estimator = cls(**config["parameters"])
             estimator.settings()
             preparation = Preparation.from_config(config["preparation"])
@@ -377,6 +412,7 @@ class SequenceEstimator(BaseEstimator):
                 estimator.feature_names_in_ = np.array(preparation.channels, dtype=object)
             estimator.reading_ = None if config["reading"] is None else Reading(**config["reading"])
             estimator._restore(config["fitted"])
+            estimator.design_ = {**config["design"], "readout": tuple(config["design"]["readout"])}
             estimator.fitted_parameters_ = estimator._parameters()
             estimator.network_ = estimator._build()
             estimator.network_.load_state_dict(tensors)
@@ -389,17 +425,41 @@ class SequenceEstimator(BaseEstimator):
         estimator.network_.eval()
         return estimator
 
-    def _new_network(self, output_size: int, per_step: bool) -> SequenceNetwork:
-        return SequenceNetwork(
-            self.preparation_.n_columns,
-            output_size,
-            cell=self.cell,
-            hidden_size=int(self.hidden_size),
-            num_layers=int(self.num_layers),
-            bidirectional=bool(self.bidirectional),
-            dropout=float(self.dropout),
-            per_step=per_step,
-        )
+    def _design(self, longest: int, per_step: bool) -> dict[str, Any]:
+        """The arguments of the network, with what the parameters leave open as the data has it.
+
+        Args:
+            longest: steps of the longest training sequence.
+            per_step: whether every step has a target.
+        """
+        for name in ("readout", "patch"):
+            if per_step and getattr(self, name) not in (None, PLAIN[name]):
+                raise ConfigError(
+                    got=f"{name}={shown(getattr(self, name))} for a target of every step",
+                    wanted="a target for each sequence",
+                    do=f"leave {name} out",
+                )
+
+        def chosen(name: str, of_sequences: Any, of_steps: Any) -> Any:
+            given = getattr(self, name)
+            return (of_steps if per_step else of_sequences) if given is None else given
+
+        return {
+            "cell": str(self.cell),
+            "hidden_size": int(self.hidden_size),
+            "num_layers": int(self.num_layers),
+            "bidirectional": bool(chosen("bidirectional", True, False)),
+            "dropout": float(chosen("dropout", DROPOUT, 0.0)),
+            "noise": float(chosen("noise", NOISE, 0.0)),
+            "readout": read_out_parts(self.readout) if not per_step else (),
+            "patch": int(chosen("patch", max(1, round(longest / PATCHED_TO)), 1)),
+            "initialization": str(self.initialization or ("open" if self.cell == "lstm" else "torch")),
+            "horizon": longest,
+            "per_step": per_step,
+        }
+
+    def _new_network(self, output_size: int) -> SequenceNetwork:
+        return SequenceNetwork(self.preparation_.n_columns, output_size, **self.design_)
 
     def _learn_scale(self, train: Sequences) -> None:
         """Measure the targets on the training data."""
@@ -444,6 +504,20 @@ class SequenceEstimator(BaseEstimator):
     def errors(self, data: Sequences) -> np.ndarray:
         """What each sequence adds to the error [n]: 1 where the label is wrong, or its mean squared error."""
         raise NotImplementedError
+
+
+def _of_format_1(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of an older bundle as it is written now."""
+    parameters = {**PLAIN, **config["parameters"]}
+    names = ("cell", "hidden_size", "num_layers", *PLAIN)
+    design = {
+        **{name: parameters[name] for name in names},
+        "readout": [PLAIN["readout"]],
+        "initialization": "torch",
+        "horizon": 1,
+        "per_step": config["fitted"].get("target_per") == "step",
+    }
+    return {**config, "parameters": parameters, "design": design}
 
 
 @contextmanager

@@ -201,7 +201,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             )
 
     def _build(self) -> SequenceNetwork:
-        return self._new_network(len(self.classes_), per_step=False)
+        return self._new_network(len(self.classes_))
 
     def _learner(self) -> Classification:
         return Classification(self.network_, len(self.classes_), balanced=self.class_weight is not None)

@@ -232,7 +232,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return data.with_targets(self.y_scaler_(torch.from_numpy(data.y)).numpy(), data.per_step)
 
     def _build(self) -> SequenceNetwork:
-        return self._new_network(self.n_outputs_, per_step=self.target_per_ == "step")
+        return self._new_network(self.n_outputs_)
 
     def _learner(self) -> Regression:
         return Regression(self.network_, self.y_scaler_.scale)

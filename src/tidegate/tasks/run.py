@@ -20,16 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.data import BUILT_IN, Dataset, Sequences
+from tidegate.data import Dataset, Sequences, is_built_in
 from tidegate.errors import ConfigError, DataError, DataWarning, RunError, TrainingError
 from tidegate.files import write_whole
 from tidegate.preparation import Reading, Source, constant_channels, read_source, refuse_incomplete, with_test
 from tidegate.preparation.describe import describe, short
-from tidegate.tasks.base import SequenceEstimator, in_part
+from tidegate.tasks.base import PLAIN, SequenceEstimator, in_part
 from tidegate.tasks.load import TASKS, load
 from tidegate.training import is_first_process
 
-FORMAT = 2
+FORMAT = 3
 SETTINGS, METRICS = "run.json", "metrics.json"
 
 Say = Callable[[str], None]
@@ -70,7 +70,7 @@ class Run:
         try:
             return with_test(read_source(self.data, self.task, Reading(**self.reading)).dataset)
         except DataError as error:
-            if self.data in BUILT_IN or Path(self.data).exists():
+            if is_built_in(self.data) or Path(self.data).exists():
                 raise
             raise DataError(
                 got=f"the run's data {self.data}, a path where nothing is now",
@@ -93,8 +93,10 @@ def open_run(folder: Path) -> Run:
         raise RunError(got=f"{folder} without {SETTINGS}{rest}", wanted="a run folder", do=remedy or "check the path")
     settings = _read_json(path)
     try:
-        if settings.pop("format") != FORMAT:
+        if (written := settings.pop("format")) not in (2, FORMAT):
             raise ValueError("another format")
+        if written == 2:
+            settings["parameters"] = {**PLAIN, **settings["parameters"]}
         weights = settings["parameters"].get("class_weight")
         if isinstance(weights, dict):
             settings["parameters"]["class_weight"] = dict(weights["pairs"])
@@ -167,7 +169,7 @@ def fit_run(
     notes += warned
 
     fingerprint = dataset.train.fingerprint()
-    source = data if data in BUILT_IN else str(Path(data).resolve())
+    source = data if is_built_in(data) else str(Path(data).resolve())
     if started is None:
         run = Run(folder, task, source, estimator._parameters(), fingerprint, found.reading.to_config(), notes)
         made = not folder.exists()
@@ -326,7 +328,7 @@ def predict(
         found = read_source(source, model.task, said if _is_table(source, model) else reading, predicting=True)
         dataset = found.dataset
         sequences = dataset.train
-        if source in BUILT_IN and (test := with_test(dataset).test) is not None:
+        if is_built_in(source) and (test := with_test(dataset).test) is not None:
             sequences = test
         names = [_id_name(found, sequences)]
         ids = range(len(sequences)) if sequences.ids is None else sequences.ids
@@ -342,7 +344,7 @@ def predict(
 def _is_table(source: str, model: SequenceEstimator) -> bool:
     """Whether what is known of the columns in training says something of this source."""
     path = Path(source)
-    return source not in BUILT_IN and (path.is_dir() or path.suffix.lower() not in (".npz", ".npy", ".ts"))
+    return not is_built_in(source) and (path.is_dir() or path.suffix.lower() not in (".npz", ".npy", ".ts"))
 
 
 def _id_name(found: Source, sequences: Sequences) -> str:
@@ -425,7 +427,7 @@ def start_folder(folder: Path, name: str, settings: dict[str, Any]) -> None:
 
 
 def _check_same(run: Run, task: str, data: str, parameters: dict[str, Any], reading: Reading | None) -> None:
-    given = {"task": task, "data": data if data in BUILT_IN else str(Path(data).resolve()), **parameters}
+    given = {"task": task, "data": data if is_built_in(data) else str(Path(data).resolve()), **parameters}
     began = {"task": run.task, "data": run.data, **run.parameters}
     if reading is not None:
         given |= reading.to_config()

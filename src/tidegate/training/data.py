@@ -22,6 +22,8 @@ BLOCK = 65_536
 """Steps that are scaled at once."""
 MOST_STEPS = 131_072
 """Padded steps that run at once where nothing is learned, or one sequence."""
+MOST_SEQUENCES = 128
+"""That run at once where nothing is learned."""
 
 
 class Part(NamedTuple):
@@ -119,9 +121,9 @@ class Source:
         return int(self.lengths[rows].sum()) if self.per_step else len(rows)
 
 
-def evaluation_batches(lengths: np.ndarray, batch_size: int) -> list[np.ndarray]:
+def evaluation_batches(lengths: np.ndarray) -> list[np.ndarray]:
     """The rows that run together where nothing is learned: batches that memory holds, of similar lengths."""
-    return list(batches_by_length(lengths, max(batch_size, 64), MOST_STEPS))
+    return list(batches_by_length(lengths, MOST_SEQUENCES, MOST_STEPS))
 
 
 class Feeder:
@@ -159,13 +161,13 @@ class RecurrentData(lightning.LightningDataModule):
 
     def val_dataloader(self) -> Feeder:
         lengths = self.validation.lengths.numpy()
-        parts = [torch.from_numpy(rows) for rows in evaluation_batches(lengths, self.settings.batch_size)]
+        parts = [torch.from_numpy(rows) for rows in evaluation_batches(lengths)]
         return Feeder(len(parts), lambda n: self._share(self.validation, parts[n]))
 
     def training_batch(self, step: int) -> Batch:
         """What this process sees of a step."""
         epoch, n = divmod(step, self.plan.per_epoch)
-        size = self.settings.batch_size
+        size = self.plan.batch_size
         rows = self._order(epoch)[n * size : (n + 1) * size]
         if not (shift := self.settings.shift):
             return self._share(self.train, rows)

@@ -14,6 +14,10 @@ from tidegate.errors import ConfigError
 
 SCHEDULES = ("auto", "one-cycle", "constant")
 CHECKS = 100  # at most, in a run that does not say
+LEAST_VALIDATION, MOST_VALIDATION = 5, 2000
+"""Sequences held out to choose the kept model; with more than the most, training on them is worth more."""
+ROUGH_VALIDATION = 50
+"""Fewer are not held out unless a share is given."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,9 @@ class Settings:
     schedule: str = "auto"
     """one-cycle (Smith & Topin 2018): up for 30 % of the steps, then down to almost 0; constant; or auto: constant for
     a lone training sequence, whose gradient has no noise that a falling rate would average out, else one-cycle."""
-    batch_size: int = 128
-    """Sequences a step, over all processes."""
+    batch_size: int | None = None
+    """Sequences a step, over all processes; none for a quarter of the training sequences, 16 at least and 128 at most:
+    the gradient of a few sequences has noise, which keeps a small set from being learned by heart."""
     clip: float | None = 1.0
     """Largest norm of the gradient; none to leave it alone."""
     weight_decay: float = 0.0
@@ -38,9 +43,10 @@ class Settings:
     patience: int | None = None
     """Checks without an improvement after which training stops (early stopping, Prechelt 1998); none to run to the
     end. The schedule is that of the whole run."""
-    validation_share: float = 0.1
+    validation_share: float | None = None
     """Share of the training data that chooses the kept model: at most 2,000 sequences; of less than 5, the training
-    data itself does."""
+    data itself does. None for a tenth of 500 sequences or more, and nothing of fewer: what 50 sequences say of two
+    models is too rough to be worth a tenth of what there is to learn from."""
     shift: int = 0
     """Pixels by which a training image is moved at most, at random at every step, in each direction. The sequences
     must be images of one size, read row by row, with 0 as background."""
@@ -57,20 +63,33 @@ class Settings:
             raise ConfigError(got="both epochs and steps", wanted="one of the two", do="leave one out")
         check_at_least("epochs", self.epochs, 1, optional=True)
         check_at_least("steps", self.steps, 1, optional=True)
-        check_at_least("batch_size", self.batch_size, 1)
+        check_at_least("batch_size", self.batch_size, 1, optional=True)
         check_at_least("shift", self.shift, 0)
         check_at_least("checks", self.checks, 1, optional=True)
         check_at_least("patience", self.patience, 1, optional=True)
         check_at_least("seed", self.seed, 0, bits=32)
         check_number("learning_rate", self.learning_rate, above=0)
         check_number("weight_decay", self.weight_decay, least=0)
-        check_number("validation_share", self.validation_share, least=0, below=1)
+        if self.validation_share is not None:
+            check_number("validation_share", self.validation_share, least=0, below=1)
         if self.clip is not None:
             check_number("clip", self.clip, above=0)
         if not isinstance(self.schedule, str) or self.schedule not in SCHEDULES:
             raise ConfigError(
                 got=f"schedule {shown(self.schedule)}", wanted=f"one of {', '.join(SCHEDULES)}", do="correct the name"
             )
+
+    def held_out(self, n_sequences: int) -> int:
+        """How many of so many sequences choose the kept model; 0 where the training data does.
+
+        >>> [Settings().held_out(n) for n in (499, 500, 60_000)], Settings(validation_share=0.2).held_out(30)
+        ([0, 50, 2000], 6)
+        """
+        share = self.validation_share
+        if share is None:
+            share = 0.1 if n_sequences * 0.1 >= ROUGH_VALIDATION else 0.0
+        held = min(round(n_sequences * share), MOST_VALIDATION)
+        return held if held >= LEAST_VALIDATION else 0
 
 
 def check_at_least(name: str, value: Any, least: int, optional: bool = False, bits: int = 63) -> None:
@@ -120,28 +139,30 @@ def shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps of a run: how many, how many make an epoch, and how many lie between two checks."""
+    """The steps of a run: how many, how many make an epoch, how many lie between two checks, and what one holds."""
 
     steps: int
     per_epoch: int
     per_check: int
+    batch_size: int
 
     @classmethod
     def of(cls, settings: Settings, n_sequences: int) -> Plan:
         """The plan for so many training sequences.
 
         >>> Plan.of(Settings(epochs=10), n_sequences=1000)
-        Plan(steps=80, per_epoch=8, per_check=8)
+        Plan(steps=80, per_epoch=8, per_check=8, batch_size=128)
         >>> Plan.of(Settings(steps=5000), n_sequences=1)
-        Plan(steps=5000, per_epoch=1, per_check=50)
+        Plan(steps=5000, per_epoch=1, per_check=50, batch_size=16)
         """
-        per_epoch = math.ceil(n_sequences / settings.batch_size)
+        batch_size = settings.batch_size or min(max(n_sequences // 4, 16), 128)
+        per_epoch = math.ceil(n_sequences / batch_size)
         epochs = settings.epochs or max(10, math.ceil(1000 / per_epoch))
         steps = settings.steps or epochs * per_epoch
         per_check = per_epoch * math.ceil(steps / per_epoch / CHECKS)
         if settings.checks is not None:
             per_check = math.ceil(steps / settings.checks)
-        return cls(steps, per_epoch, min(per_check, steps))
+        return cls(steps, per_epoch, min(per_check, steps), batch_size)
 
     def next_check(self, step: int) -> int:
         """The step, not before `step`, after which the model is checked next."""
