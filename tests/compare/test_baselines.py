@@ -1,5 +1,8 @@
 """The baselines against what they are said to be."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
@@ -38,3 +41,38 @@ def test_a_long_sequence_is_thinned():
     long = as_sequences(np.zeros((2, FEATURES, 3)))
     assert flattened(long, FEATURES).shape[1] <= FEATURES
     assert flattened(as_sequences(np.zeros((2, 4, 3))), 6).shape == (2, 18)
+
+
+class Rocket:
+    """In the place of aeon's, which is no part of the development tools."""
+
+    def __init__(self, random_state):
+        self.random_state = random_state
+
+    def fit(self, x, y):
+        assert x.shape == (30, 2, 9) and not x[:, :, 5:].any()
+        self.y = y
+        return self
+
+    def predict(self, x):
+        return np.full(len(x), self.y[0])
+
+
+@pytest.fixture
+def labeled_parts():
+    parts = [as_sequences(np.ones((n, 5, 2))).with_targets(np.arange(n) % 2) for n in (30, 10)]
+    return Dataset("ones", *parts)
+
+
+def test_minirocket_is_a_baseline_where_aeon_is_installed(labeled_parts, monkeypatch):
+    module = types.ModuleType("aeon.classification.convolution_based")
+    module.MiniRocketClassifier = Rocket
+    for name in ("aeon", "aeon.classification"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert baselines_of("classification", labeled_parts)["MiniRocket"].scores == pytest.approx([0.5])
+
+
+def test_without_aeon_the_others_are_there(labeled_parts, monkeypatch):
+    monkeypatch.setitem(sys.modules, "aeon.classification.convolution_based", None)
+    assert baselines_of("classification", labeled_parts).keys() == {"most frequent class", "linear model"}

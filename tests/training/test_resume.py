@@ -18,8 +18,9 @@ from tidegate.training.callbacks import Checkpoints
 from tidegate.training.fit import step_of
 
 COMMAND = [
-    "fit", "classification", "digits", "--cell", "gru", "--hidden-size", "16", "--num-layers", "2", "--readout", "last,attention",
-    "--patch", "2", "--dropout", "0.2", "--noise", "0.1", "--shift", "1", "--epochs", "12", "--initialization", "chrono",
+    "fit", "classification", "digits", "--cell", "gru", "--hidden-size", "16", "--num-layers", "2", "--patch", "2",
+    "--readout", "last,attention", "--initialization", "chrono", "--dropout", "0.2", "--noise", "0.1", "--shift", "1",
+    "--epochs", "12",
 ]  # fmt: skip
 
 

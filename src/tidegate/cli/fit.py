@@ -110,6 +110,7 @@ def fit(
         "seed": seed,
     }
     from tidegate.cli.progress import reading_progress
+    from tidegate.compare.baselines import write_baselines
     from tidegate.report.run import summary, write_report
     from tidegate.tasks.run import fit_run
 
@@ -118,5 +119,6 @@ def fit(
     with resumable(folder, "checkpoints/last.ckpt"), reading_progress(data) as tell:
         run = fit_run(task, data, parameters, folder, reading=reading, resume=resume, say=say, tell=tell)
     if run is not None:
+        write_baselines(run)
         page = write_report([run], folder / "report.html")
         typer.echo(f"{summary(run)}\n{page}")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tidegate.compare.verdict import REPEAT, Contestant
 from tidegate.data import Dataset, Sequences
+from tidegate.tasks.run import Run, write_json
 
 FEATURES = 5000
 """Of a flattened sequence, at most; longer ones are thinned."""
 ROWS = 10_000
 """That a linear model is trained on, at most."""
+ROCKET = "MiniRocket"
+ROCKET_STEPS = 2_000_000
+"""Of a part, all sequences together, at most: with more it would take longer than many a recurrent network."""
+BASELINES = "baselines.json"
+"""In a run folder: the score of each baseline on the test part."""
 
 
 def baselines_of(task: str, dataset: Dataset) -> dict[str, Contestant]:
@@ -23,8 +31,23 @@ def baselines_of(task: str, dataset: Dataset) -> dict[str, Contestant]:
     return _of_steps(dataset) if dataset.train.per_step else _of_sequences(dataset)
 
 
+def write_baselines(run: Run) -> dict[str, float]:
+    """The score of each baseline on a run's test part, kept in its folder; nothing where it has none."""
+    path = run.folder / BASELINES
+    if path.exists():
+        return json.loads(path.read_text(encoding="utf-8"))
+    model, dataset = run.model(), run.dataset()
+    found: dict[str, float] = {}
+    if dataset.test is not None:
+        train, test = (model.preparation_.encode(model._labeled(part)) for part in (dataset.train, dataset.test))
+        contestants = baselines_of(run.task, replace(dataset, train=train, test=test))
+        found = {name: float(one.scores.mean()) for name, one in contestants.items()}
+    write_json(path, found)
+    return found
+
+
 def _of_labels(dataset: Dataset) -> dict[str, Contestant]:
-    """The most frequent class, and a linear model on all steps side by side."""
+    """The most frequent class, a linear model on all steps side by side, and MiniRocket where aeon is installed."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -44,7 +67,40 @@ def _of_labels(dataset: Dataset) -> dict[str, Contestant]:
         "most frequent class": np.full(len(test), classes[counts.argmax()]),
         "linear model": linear.predict(flattened(test, T)),
     }
+    if max(len(train.values), len(test.values)) <= ROCKET_STEPS and (labels := rocket(train, test)) is not None:
+        said[ROCKET] = labels
     return {name: Contestant(name, [(labels != test.y).astype(float)], "accuracy") for name, labels in said.items()}
+
+
+def rocket(train: Sequences, test: Sequences) -> np.ndarray | None:
+    """What MiniRocket (Dempster, Schmidt & Webb 2021) says of the test sequences; none where aeon is not installed.
+
+    Ridge regression on the share of steps at which each of 10,000 fixed convolutions is above a threshold. Shorter
+    sequences are filled up with 0, and so are all to the 9 steps that a convolution takes.
+    """
+    try:
+        from aeon.classification.convolution_based import MiniRocketClassifier
+    except ImportError:
+        return None
+    T = max(train.longest, test.longest, 9)
+    with warnings.catch_warnings():
+        # Of its own dependencies, and of a matrix with few rows.
+        warnings.simplefilter("ignore")
+        model = MiniRocketClassifier(random_state=0).fit(channels_first(train, T), train.y)
+        return model.predict(channels_first(test, T))
+
+
+def channels_first(sequences: Sequences, T: int) -> np.ndarray:
+    """Sequences as aeon takes them, filled up to T steps with 0 [N, channels, T].
+
+    >>> from tidegate.data import as_sequences
+    >>> channels_first(as_sequences([np.ones((2, 1)), np.ones((3, 1))]), 4).tolist()
+    [[[1.0, 1.0, 0.0, 0.0]], [[1.0, 1.0, 1.0, 0.0]]]
+    """
+    x = np.zeros((len(sequences), sequences.n_channels, T))
+    for row, start, length in zip(x, sequences.starts, sequences.lengths, strict=True):
+        row[:, :length] = sequences.values[start : start + length].T
+    return x
 
 
 def _of_steps(dataset: Dataset) -> dict[str, Contestant]:

@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 
 # Okabe & Ito 2008, told apart in every form of color vision.
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#666666"
+LINES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"), (GRAY, "-."))
+"""Color and stroke of each channel that is drawn."""
 STYLE: Any = {
     "font.size": 11,
     "axes.spines.top": False,
@@ -117,10 +119,10 @@ def confusion_matrix(title: str, actual: np.ndarray, predicted: np.ndarray, clas
     return Picture(title, f"{wrong} of {int(counts.sum())} sequences are misclassified.", svg)
 
 
-def wrong_images(
+def labeled_images(
     title: str, images: np.ndarray, actual: Sequence[Any], predicted: Sequence[Any], most: int = 36
 ) -> Picture:
-    """Misclassified images with their true and predicted labels."""
+    """Images with their true and predicted labels."""
     shown = images[:most]
     columns = 6
     lines = -(-len(shown) // columns)
@@ -136,6 +138,34 @@ def wrong_images(
     more = f" The first {most} of {len(images)}." if len(images) > most else ""
     pairs = ", ".join(f"{actual[k]} predicted as {predicted[k]}" for k in range(len(shown)))
     return Picture(title + more, pairs, svg)
+
+
+def labeled_sequences(title: str, sequences: Sequence[np.ndarray], labels: Sequence[str], names: list[str]) -> Picture:
+    """Sequences [T, channels] beside each other, each under its label; of many channels, the first few."""
+    channels = min(sequences[0].shape[1], len(LINES))
+    with _panels(len(sequences)) as (figure, panels):
+        for axes, values, label in zip(panels, sequences, labels, strict=True):
+            for k in range(channels):
+                axes.plot(values[:, k], linewidth=1, color=LINES[k][0], linestyle=LINES[k][1], label=names[k])
+            axes.set_title(label, fontsize=10)
+        if channels > 1:
+            panels[0].legend(frameon=False, fontsize=7)
+        svg = _svg(figure)
+    left_out = sequences[0].shape[1] - channels
+    more = f" The first {channels} of {channels + left_out} channels." if left_out else ""
+    return Picture(title + more, "; ".join(labels), svg)
+
+
+def fits(title: str, actual: Sequence[np.ndarray], predicted: Sequence[np.ndarray], labels: Sequence[str]) -> Picture:
+    """Targets of every step and the fit to them, of several sequences beside each other."""
+    with _panels(len(actual)) as (figure, panels):
+        for axes, true, fit, label in zip(panels, actual, predicted, labels, strict=True):
+            axes.plot(true, color=GRAY, linewidth=3, alpha=0.5, label="data")
+            axes.plot(fit, color=ORANGE, linestyle="--", linewidth=1.2, label="fit")
+            axes.set_title(label, fontsize=10)
+        panels[0].legend(frameon=False, fontsize=8)
+        svg = _svg(figure)
+    return Picture(title, "; ".join(labels), svg)
 
 
 def fitted_curve(
@@ -181,6 +211,15 @@ def _mark_kept(axes: Any, rows: Sequence[dict[str, float]], kept: dict[str, floa
     epoch = next((row["epoch"] for row in rows if row["step"] == kept["step"]), None)
     if epoch is not None:
         axes.axvline(epoch, color=GREEN, linestyle=":", linewidth=1.8, label="best checkpoint")
+
+
+@contextmanager
+def _panels(n: int, columns: int = 3) -> Iterator[tuple[Figure, list[Any]]]:
+    """A figure with n pairs of axes, in rows."""
+    lines = -(-n // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8, 1.9 * lines + 0.1), layout="tight")
+        yield figure, [figure.add_subplot(lines, columns, k + 1) for k in range(n)]
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tidegate.compare.baselines import BASELINES
 from tidegate.data import Sequences
 from tidegate.errors import RunError
 from tidegate.files import write_whole
@@ -37,7 +39,12 @@ def summary(run: Run) -> str:
         for part in ("train", "test")
         if part in metrics
     ]
-    return f"{_title(run)}: {', '.join(parts)} ({metrics['seconds']:.0f} s, {metrics['parameters']:,} parameters)"
+    line = f"{_title(run)}: {', '.join(parts)} ({metrics['seconds']:.0f} s, {metrics['parameters']:,} parameters)"
+    beside = _baselines(run)
+    if not beside:
+        return line
+    metric = _compared(run)
+    return f"{line}; beside it {', '.join(f'{name} {_score(metric, score)}' for name, score in beside.items())}"
 
 
 MONITORS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "mse": "mse"}
@@ -51,6 +58,8 @@ NAMES = {
 }
 """What a metric is called on the page."""
 PARTS = {"test": "test", "train": "training"}
+SHOWN = 6
+"""Examples of sequences in a figure."""
 
 
 def _monitor(run: Run) -> str:
@@ -58,6 +67,25 @@ def _monitor(run: Run) -> str:
     if run.task == "regression":
         return "mse"
     return "accuracy" if run.parameters.get("class_weight") is None else "balanced_accuracy"
+
+
+def _compared(run: Run) -> str:
+    """The metric of the baselines."""
+    return "mse" if run.task == "regression" else "accuracy"
+
+
+def _baselines(run: Run) -> dict[str, float]:
+    """What simple methods reach on the run's test part, the best first; nothing where that was not measured."""
+    path = run.folder / BASELINES
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return dict(sorted(found.items(), key=lambda one: one[1], reverse=run.task == "classification"))
+    except (OSError, ValueError, AttributeError, TypeError):
+        raise RunError(
+            got=f"{path} that cannot be read", wanted="the scores as they were written", do="delete that file"
+        ) from None
 
 
 def _finished(run: Run) -> dict[str, Any]:
@@ -111,16 +139,28 @@ def _section(run: Run) -> dict[str, Any]:
     if run.has_changed(dataset):
         notes.append(f"{run.data} has changed since the model was trained; the figures show it as it is now")
     scored = "test" if "test" in metrics else "train"
+    beside = _baselines(run)
+    metric = _compared(run)
+    ranked: list[tuple[str, str, bool]] = []
+    if beside:
+        own = metrics["test"][metric]
+        sign = 1 if run.task == "classification" else -1
+        rows = [(run.parameters["cell"].upper(), own, True), *((name, score, False) for name, score in beside.items())]
+        rows.sort(key=lambda row: (-sign * row[1], row[2]))
+        ranked = [(name, _score(metric, score), is_own) for name, score, is_own in rows]
+        if not rows[0][2]:
+            notes.insert(0, f"on the test set the baseline “{rows[0][0]}” does as well or better: {ranked[0][1]}")
     return {
         "title": _title(run),
         "task": run.task,
         "folder": str(run.folder),
         "scores": shown,
+        "baselines": ranked,
         "classes": metrics[scored].get("classes", {}),
         "classes_of": f"{PARTS[scored]} data",
         "notes": notes,
         "pictures": pictures,
-        "parameters": run.parameters,
+        "parameters": {**run.parameters, **{name: _plainly(value) for name, value in model.design_.items()}},
         "reading": run.reading,
         "facts": {
             "trainable parameters": f"{metrics['parameters']:,}",
@@ -131,28 +171,60 @@ def _section(run: Run) -> dict[str, Any]:
     }
 
 
+def _plainly(value: Any) -> Any:
+    return ",".join(value) if isinstance(value, tuple) else value
+
+
 def _classification_pictures(model: Any, image: bool, part: Sequences, where: str) -> list[Picture]:
     assert part.y is not None
-    predicted = model.predict(part)
+    shares = model.predict_proba(part)
+    predicted = model.classes_[shares.argmax(axis=1)]
     pictures = [figures.confusion_matrix(f"Confusion matrix ({where})", part.y, predicted, model.classes_)]
-    wrong = np.flatnonzero(predicted != part.y)
-    if image and len(wrong) and not part.ragged:
-        pictures.append(
-            figures.wrong_images(
-                f"Misclassified ({where}): true label → predicted label.",
-                part[wrong].x,
-                part.y[wrong].tolist(),
-                predicted[wrong].tolist(),
+    surest = np.argsort(-shares.max(axis=1), kind="stable")
+    for title, right in (("Misclassified, the surest first", False), ("Right, the least sure first", True)):
+        rows = surest[(predicted == part.y)[surest] == right]
+        rows = rows[::-1] if right else rows
+        if not len(rows):
+            continue
+        title = f"{title} ({where}): true label → predicted label."
+        if image and not part.ragged:
+            rows = rows[:SHOWN] if right else rows
+            pictures.append(
+                figures.labeled_images(title, part[rows].x, part.y[rows].tolist(), predicted[rows].tolist())
             )
-        )
+            continue
+        rows = rows[:SHOWN]
+        labels = [f"{part.y[n]} → {predicted[n]} ({100 * shares[n].max():.0f} %)" for n in rows]
+        pictures.append(figures.labeled_sequences(title, *_drawn(part, rows, labels)))
     return pictures
+
+
+def _drawn(part: Sequences, rows: np.ndarray, labels: list[str]) -> tuple[list[np.ndarray], list[str], list[str]]:
+    """Some sequences, each with its label and its name, and the names of the channels."""
+    some = part[rows]
+    if some.ids is not None:
+        labels = [f"{name}: {label}" for name, label in zip(some.ids, labels, strict=True)]
+    names = list(some.channels) if some.channels is not None else [f"channel {k}" for k in range(some.n_channels)]
+    return np.split(some.values, some.starts[1:]), labels, names
+
+
+def _extremes(errors: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """The rows of the sequences that were predicted worst and best."""
+    order = np.argsort(-errors, kind="stable")
+    few = min(SHOWN // 2, len(order) // 2)
+    return [("Predicted worst", order[:few]), ("Predicted best", order[::-1][:few])]
 
 
 def _regression_pictures(model: Any, train: Sequences, part: Sequences, where: str) -> list[Picture]:
     assert part.y is not None
     if not part.per_step:
         predicted = model.values(part)[0][:, 0]
-        return [figures.true_and_predicted(f"True and predicted ({where})", part.y[:, 0], predicted)]
+        pictures = [figures.true_and_predicted(f"True and predicted ({where})", part.y[:, 0], predicted)]
+        for title, rows in _extremes(model.errors(part)) if len(part) > 1 else ():
+            labels = [f"{part.y[n, 0]:.3g} → {predicted[n]:.3g}" for n in rows]
+            title = f"{title} ({where}): true target → predicted target."
+            pictures.append(figures.labeled_sequences(title, *_drawn(part, rows, labels)))
+        return pictures
     first = part[:1]
     assert first.y is not None
     predicted = model.values(first)[0][:, 0]
@@ -163,10 +235,19 @@ def _regression_pictures(model: Any, train: Sequences, part: Sequences, where: s
     x, label = (channel, "x") if rises else (np.arange(steps), "step")
     trained_to = float(train.values[:, 0].max()) if rises else None
     named = f" (sequence {first.ids[0]})" if first.ids is not None else ""
-    return [
+    pictures = [
         figures.fitted_curve(f"Data and fit{named}", x, actual, predicted, label, trained_to),
         figures.residuals(f"Residuals{named}", x, actual, predicted, label),
     ]
+    errors = model.errors(part)
+    for title, rows in _extremes(errors) if len(part) > 1 else ():
+        some = part[rows]
+        assert some.y is not None
+        fit = model.values(some)[0][:, 0]
+        labels = [f"{part.ids[n] if part.ids is not None else f'sequence {n}'}: mse {errors[n]:.3g}" for n in rows]
+        cut = some.starts[1:]
+        pictures.append(figures.fits(f"{title} ({where})", np.split(some.y[:, 0], cut), np.split(fit, cut), labels))
+    return pictures
 
 
 def _read_history(path: Path) -> list[dict[str, float]]:
