@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.models import FIT, STEP
-from benchmarks.rows import KEPT, REPOSITORY, RESULTS, SIZES, Row, read
+from benchmarks.rows import KEPT, REPOSITORY, RESULTS, SCORED, SIZES, Row, read
 from benchmarks.step import LOOPS, STEPS
 from tidegate.probes.race import CASES, CELLS
 
@@ -74,7 +74,8 @@ def machines(rows: list[Row]) -> dict[str, list[Row]]:
     """The rows of each processor, the one that was measured last first."""
     found: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row["when"], reverse=True):
-        found.setdefault(row["cpu"], []).append(row)
+        if row["mode"] not in SCORED:
+            found.setdefault(row["cpu"], []).append(row)
     return found
 
 

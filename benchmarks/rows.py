@@ -20,6 +20,8 @@ from tidegate.probes.race import CASES, CELLS, Case, quantiles
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 SIZES = ("T", "B", "I", "H", "L")
+SCORED = ("classification", "forecasting")
+"""Modes whose rows have pages of their own."""
 
 Row = dict[str, Any]
 
@@ -37,7 +39,7 @@ class Recorder:
             "torch": found["torch"],
             "commit": git("rev-parse", "--short", "HEAD"),
             # What a recording itself writes does not count.
-            "dirty": bool(git("status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/benchmarks.md")),
+            "dirty": bool(git("status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/*.md")),
             "load": round(os.getloadavg()[0], 2),
             "when": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
@@ -60,7 +62,12 @@ def times(seconds: list[float]) -> Row:
 
 def read(folder: Path) -> list[Row]:
     """All rows of the files in a folder."""
-    return [json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
+    return [row for path in sorted(folder.glob("*.jsonl")) for row in read_file(path)]
+
+
+def read_file(path: Path) -> list[Row]:
+    """All rows of a file; none where it is not there."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def git(*arguments: str) -> str | None:
