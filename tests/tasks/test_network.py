@@ -16,7 +16,7 @@ def network(**options):
         "cell": "gru", "hidden_size": 4, "num_layers": 1, "bidirectional": True, "dropout": 0.0, "noise": 0.0,
         "readout": ("last", "mean", "max"), "patch": 1, "initialization": "torch", "horizon": 9, "per_step": False,
     }  # fmt: skip
-    return SequenceNetwork(3, 5, **(arguments | options)).double()
+    return SequenceNetwork(3, 5, **(arguments | options)).double().eval()
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
@@ -34,6 +34,7 @@ def test_a_sequence_in_a_batch_is_read_as_alone(readout, patch, cell):
 
 def test_noise_behind_the_end_does_not_show():
     made = network(patch=2, noise=1e6).train()
+    made._late = lambda x, lengths: (x, lengths)
     x, lengths = torch.zeros(2, 8, 3, dtype=torch.float64), torch.tensor([8, 3])
     made.rnn = Seen()
     with pytest.raises(StopIteration):
@@ -41,6 +42,23 @@ def test_noise_behind_the_end_does_not_show():
     first, second = made.rnn.x
     assert first.all()
     assert second[0].all() and second[1, :3].all() and not second[1, 3:].any() and not second[2:].any()
+
+
+def test_in_training_a_patch_begins_anywhere():
+    made = network(patch=3).train()
+    made.rnn = Seen()
+    x, begins = torch.arange(8.0, dtype=torch.float64).reshape(1, 8, 1).expand(1, 8, 3), set()
+    for _ in range(50):
+        with pytest.raises(StopIteration):
+            made(x)
+        begins.add(made.rnn.x[0, 0, 0].item())
+    assert begins == {0, 1, 2}
+
+
+def test_a_sequence_shorter_than_a_patch_keeps_a_step_in_training():
+    made = network(patch=5).train()
+    outputs = [made(torch.randn(3, 9, 3, dtype=torch.float64), torch.tensor([9, 1, 4])) for _ in range(20)]
+    assert all(output.isfinite().all() for output in outputs)
 
 
 class Seen(torch.nn.Module):

@@ -122,8 +122,9 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def one_and_two(tmp_path_factory):
-    """Distributed data parallel on the same global batches, without dropout and noise, which differ by process."""
-    plain = ["0" if before in ("--dropout", "--noise") else part for before, part in pairwise(["", *COMMAND])]
+    """Distributed data parallel on the same global batches, without what is drawn by each process."""
+    still = {"--dropout": "0", "--noise": "0", "--patch": "1"}
+    plain = [still.get(before, part) for before, part in pairwise(["", *COMMAND])]
     folder = tmp_path_factory.mktemp("processes")
     one, two = folder / "one", folder / "two"
     assert run([*plain, "--out", str(one)]) == 0

@@ -31,7 +31,8 @@ class SequenceNetwork(nn.Module):
         dropout: share of features put to 0 in training, between layers and before the last linear layer.
         noise: standard deviation of what is added to every input in training.
         readout: some of READOUTS, side by side; not used `per_step`.
-        patch: steps that stand side by side as one step of the recurrence; 1 `per_step`.
+        patch: steps that stand side by side as one step of the recurrence; 1 `per_step`. In training the first one
+            begins at a random step.
         initialization: of the recurrent layer; see `tidegate.layers.initialize`.
         horizon: steps that it begins to remember, where the initialization is chrono.
         per_step: an output for every step instead of one for the sequence.
@@ -82,11 +83,19 @@ class SequenceNetwork(nn.Module):
         if self.training and self.noise:
             x = x + self.noise * torch.randn_like(x)
         if self.patch > 1:
+            if self.training:
+                x, lengths = self._late(x, lengths)
             x, lengths = patches(x, lengths, self.patch)
         output, final = self.rnn(x, lengths=lengths)
         if not self.per_step:
             output = self._read_out(output, final[0] if isinstance(final, tuple) else final, lengths)
         return self.readout(self.dropout(output))
+
+    def _late(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """A batch without its first few steps, less than a patch, so that no step keeps its place in its patch."""
+        shortest = x.shape[1] if lengths is None else int(lengths.min())
+        left_out = int(torch.randint(max(1, min(self.patch, shortest)), ()))
+        return x[:, left_out:], None if lengths is None else lengths - left_out
 
     def _read_out(self, output: Tensor, h_n: Tensor, lengths: Tensor | None) -> Tensor:
         """All states [B, T, D·H] and the last ones to [B, features]; steps behind the end of a sequence are left out.
