@@ -67,7 +67,7 @@ def test_the_page_of_labels_shows_baselines_and_sequences_that_were_right_and_wr
     assert {"most frequent class", "linear model"} <= baselines.keys()
     for name, score in baselines.items():
         assert re.search(rf'<th scope="row">{name}</th><td>{100 * score:.2f} %</td>', html)
-    assert "<b>LSTM, this run</b>" in html
+    assert "<b>GRU, this run</b>" in html
     assert len(re.findall(r'aria-label="(?:Misclassified|Right), [^"]*(?:up|down) → (?:up|down) \(', html)) >= 1
 
 

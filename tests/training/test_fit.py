@@ -109,7 +109,7 @@ def test_the_rate_falls_unless_there_is_but_one_sequence(n, schedule):
         {"patch": 2},
         {"noise": 0.5},
         {"initialization": "orthogonal"},
-        {"cell": "gru"},
+        {"cell": "lstm"},
         {"cell": "rnn"},
         {"hidden_size": 5},
         {"steps": 9},
@@ -127,7 +127,7 @@ def test_every_option_changes_something(options):
 
 def test_an_lstm_begins_with_open_forget_gates():
     X, y = two_classes()
-    model = SequenceClassifier(hidden_size=4, num_layers=2, bidirectional=True, steps=1, learning_rate=1e-12).fit(X, y)
+    model = SequenceClassifier("lstm", hidden_size=4, num_layers=2, steps=1, learning_rate=1e-12).fit(X, y)
     for name, bias in model.network_.rnn.named_parameters():
         if "bias" in name:
             torch.testing.assert_close(bias[4:8], torch.full((4,), 1.0 if "_ih" in name else 0.0))

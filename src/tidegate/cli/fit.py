@@ -23,7 +23,7 @@ def fit(
             autocompletion=datasets,
         ),
     ],
-    cell: Annotated[str | None, typer.Option(help="rnn, lstm or gru.  [default: lstm]", autocompletion=cells)] = None,
+    cell: Annotated[str | None, typer.Option(help="rnn, lstm or gru.  [default: gru]", autocompletion=cells)] = None,
     hidden_size: Annotated[int | None, typer.Option(help="Features of the recurrent state.  [default: 128]")] = None,
     num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1]")] = None,
     bidirectional: Annotated[
@@ -114,7 +114,7 @@ def fit(
     from tidegate.report.run import summary, write_report
     from tidegate.tasks.run import fit_run
 
-    folder = out or Path("runs") / f"{Path(data).name.split('.')[0].replace(':', '-')}-{cell or 'lstm'}"
+    folder = out or Path("runs") / f"{Path(data).name.split('.')[0].replace(':', '-')}-{cell or 'gru'}"
     parameters = {name: value for name, value in given.items() if value is not None}
     with resumable(folder, "checkpoints/last.ckpt"), reading_progress(data) as tell:
         run = fit_run(task, data, parameters, folder, reading=reading, resume=resume, say=say, tell=tell)

@@ -74,7 +74,7 @@ class SequenceEstimator(BaseEstimator):
 
     def __init__(
         self,
-        cell: str = "lstm",
+        cell: str = "gru",
         hidden_size: int = 128,
         num_layers: int = 1,
         bidirectional: bool | None = None,

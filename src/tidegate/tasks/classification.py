@@ -52,7 +52,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
 
     def __init__(
         self,
-        cell: str = "lstm",
+        cell: str = "gru",
         hidden_size: int = 128,
         num_layers: int = 1,
         *,

@@ -55,7 +55,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
 
     def __init__(
         self,
-        cell: str = "lstm",
+        cell: str = "gru",
         hidden_size: int = 128,
         num_layers: int = 1,
         *,
