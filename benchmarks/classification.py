@@ -14,7 +14,7 @@ import argparse
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +59,12 @@ def main(arguments: list[str] | None = None) -> None:
         recorder = Recorder(given.out)
         for path in paths:
             measure(path, given.methods, given.seeds, threads, recorder)
-    given.page.write_text(page(read_file(given.out)))
+    write_page(given.page, given.out)
+
+
+def write_page(path: Path, measured: Path = RESULTS / "classification.jsonl") -> None:
+    """Write the page from the rows of a file, and those of `benchmarks.defaults`."""
+    path.write_text(page(read_file(measured), read_file(RESULTS / "defaults.jsonl")))
 
 
 def name_of(path: Path) -> str:
@@ -138,8 +143,8 @@ def by_sequence(sequences: Sequences) -> np.ndarray | list[np.ndarray]:
     return [np.ascontiguousarray(one.T, dtype=float) for one in np.split(sequences.values, sequences.starts[1:])]
 
 
-def page(rows: list[Row]) -> str:
-    """The page of these rows."""
+def page(rows: list[Row], changes: Sequence[Row] = ()) -> str:
+    """The page of these rows, and of those of changed defaults."""
     last = {(row["what"], row["method"], row["seed"]): row for row in sorted(rows, key=lambda row: row["when"])}
     found: dict[str, dict[str, list[Row]]] = {}
     for (name, method, _), row in sorted(last.items()):
@@ -150,6 +155,8 @@ def page(rows: list[Row]) -> str:
     if whole:
         sections.append(summary(whole, methods))
     sections.append(seconds(found, methods))
+    if changes:
+        sections.append(defaults(changes))
     return "\n\n".join(sections) + "\n"
 
 
@@ -237,6 +244,25 @@ def seconds(found: dict[str, dict[str, list[Row]]], methods: list[str]) -> str:
     ]
     about = "Seconds of one fit; those of 1-NN DTW and MiniRocket predict the test part as well."
     return f"## Time\n\n{about}\n\n" + table(["set", *(TITLES[method] for method in methods)], lines)
+
+
+def defaults(rows: Sequence[Row]) -> str:
+    """What each default is worth: a line a change, a column a set."""
+    last = {(row["change"], row["what"]): row for row in sorted(rows, key=lambda row: row["when"])}
+    sets = sorted({name for _, name in last})
+    whole = [change for change in dict.fromkeys(change for change, _ in last) if all((change, s) in last for s in sets)]
+    shares = {change: [last[change, s]["right"] / last[change, s]["count"] for s in sets] for change in whole}
+    lines = [[change, f"{statistics.mean(of):.3f}", *(f"{one:.3f}" for one in of)] for change, of in shares.items()]
+    some = next(iter(last.values()))
+    steps = f"{some['steps']} steps" if some["steps"] else "the default steps"
+    counts = {name: last[change, name]["count"] for change, name in last}
+    title = (
+        f"The GRU with one thing changed, in cross-validation on the training parts alone: {some['folds']} folds, one "
+        f"seed, {steps} of training, {sum(counts.values())} sequences in all. A difference of less than about 3 points "
+        "in the mean shows nothing. By `python -m benchmarks.defaults`."
+    )
+    head = ["changed", "mean", *(f"{name} ({counts[name]})" for name in sets)]
+    return f"## What each default is worth\n\n{title}\n\n" + table(head, lines)
 
 
 if __name__ == "__main__":

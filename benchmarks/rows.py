@@ -20,7 +20,7 @@ from tidegate.probes.race import CASES, CELLS, Case, quantiles
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 SIZES = ("T", "B", "I", "H", "L")
-SCORED = ("classification", "forecasting")
+SCORED = ("classification", "default", "forecasting")
 """Modes whose rows have pages of their own."""
 
 Row = dict[str, Any]

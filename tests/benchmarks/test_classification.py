@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.classification import main, page
+from benchmarks.defaults import main as measure_defaults
 from benchmarks.rows import read_file
 
 BIRTHPLACE = {
@@ -55,6 +56,20 @@ def test_a_set_without_a_method_stays_out_of_the_means():
     assert cells_of(page([*ROWS, row("D", "gru", 1.0)]), "mean accuracy") == ["0.5167", "0.6000"]
 
 
+def changed(change, name, right):
+    return BIRTHPLACE | {
+        "change": change, "what": name, "right": right, "count": 50, "folds": 4, "steps": None, "when": "2026",
+    }  # fmt: skip
+
+
+def test_what_a_default_is_worth_is_a_mean_over_sets():
+    rows = [changed("all defaults", "A", 40), changed("all defaults", "B", 50), changed("no noise", "A", 45)]
+    text = page(ROWS, [*rows, changed("no noise", "B", 30)])
+    assert cells_of(text, "all defaults") == ["0.900", "0.800", "1.000"]
+    assert cells_of(text, "no noise") == ["0.750", "0.900", "0.600"]
+    assert "no noise" not in page(ROWS, rows)
+
+
 def write_set(folder, name, values, labels):
     for part in ("TRAIN", "TEST"):
         lines = [f"{','.join(map(str, row))}:{label}" for row, label in zip(values.round(3), labels, strict=True)]
@@ -78,3 +93,15 @@ def test_a_folder_is_measured(tmp_path, capsys, monkeypatch):
 def test_a_folder_without_sets_is_refused(tmp_path):
     with pytest.raises(SystemExit, match="without such sets"):
         main([str(tmp_path), "--methods", "rnn"])
+
+
+def test_a_change_is_cross_validated_on_the_training_part_alone(tmp_path, monkeypatch):
+    values = np.repeat([[0.0], [5.0]], 8, axis=0) + np.random.default_rng(0).normal(size=(16, 12))
+    write_set(tmp_path, "Easy", values, np.repeat(["a", "b"], 8))
+    monkeypatch.setattr("benchmarks.defaults.use_threads", lambda count: 1)
+    out, written = tmp_path / "rows.jsonl", tmp_path / "page.md"
+    arguments = ["--changes", "RNN", "--folds", "2", "--out", str(out), "--page", str(written)]
+    measure_defaults([str(tmp_path), *arguments])
+    assert [(one["what"], one["change"], one["right"], one["count"]) for one in read_file(out)] == [
+        ("Easy", "RNN", 16, 16)
+    ]

@@ -627,7 +627,7 @@ def test_the_losses_of_both_parts_are_weighted_means(estimator):
     X, y = two_classes(60)
     ragged = [x[: 2 + k % 4] for k, x in enumerate(X)]
     targets = y if estimator is SequenceClassifier else [x[:, 0] for x in ragged]
-    model = estimator(**BRIEF)
+    model = estimator(**BRIEF, validation_share=0.1)
     parts = model._set_up(model._with_weights(model._labeled(ragged, targets), np.arange(60) + 1))
     for part in parts:
         per = part.lengths if part.per_step else None
@@ -767,7 +767,9 @@ def test_batches_of_parts_learn_what_whole_ones_do(monkeypatch):
 
     X = [np.random.default_rng(k).normal(size=(400 if k == 0 else 3, 2)) for k in range(60)]
     y = np.arange(60) % 2
-    settings = {"hidden_size": 4, "steps": 5, "validation_share": 0.0, "batch_size": 60}
+    # Dropout and noise are drawn for each part.
+    drawn = {"dropout": 0.0, "noise": 0.0}
+    settings = {"hidden_size": 4, "steps": 5, "validation_share": 0.0, "batch_size": 60, **drawn}
     whole = SequenceClassifier(**settings).fit(X, y)
     monkeypatch.setattr(data, "SMALL", 0)
     parts = SequenceClassifier(**settings).fit(X, y)

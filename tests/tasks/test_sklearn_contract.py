@@ -14,6 +14,9 @@ REASONS = {
     "check_fit2d_predict1d": "wants the words of an array of two axes, and a sequence has three",
 }
 """Checks that fail, and why they may."""
+OF_REGRESSION = {
+    "check_methods_subset_invariance": "wants 1e-7, which float32 does not have: a batch adds up otherwise than a row",
+}
 
 
 def as_sequences(X):
@@ -62,4 +65,5 @@ def test_the_checks_that_fail_are_those_with_a_reason(estimator):
     results = check_estimator(estimator(), on_fail=None, on_skip=None)
     assert len(results) > 50
     failed = {result["check_name"]: result["exception"] for result in results if result["status"] == "failed"}
-    assert failed.keys() == REASONS.keys(), {name: failed[name] for name in failed.keys() - REASONS.keys()}
+    reasons = REASONS | OF_REGRESSION if estimator is Regressor else REASONS
+    assert failed.keys() == reasons.keys(), {name: failed[name] for name in failed.keys() - reasons.keys()}

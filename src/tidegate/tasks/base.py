@@ -32,7 +32,7 @@ DROPOUT, NOISE = 0.2, 0.1
 PLAIN: dict[str, Any] = {"bidirectional": False, "readout": "last", "patch": 1, "dropout": 0.0, "noise": 0.0}
 """One direction and the last state: all that bundles of format 1 and runs of format 2 knew."""
 PATCHED_TO = 60
-"""Steps about, that sequences with one target each are cut to by patches."""
+"""Steps about, on average, that patches leave of sequences with one target each."""
 
 
 class NotFittedError(errors.NotFittedError, sklearn.exceptions.NotFittedError):
@@ -52,7 +52,7 @@ class SequenceEstimator(BaseEstimator):
             feature, attention (their mean, weighed by what they show; Zhou et al. 2016); several of these by commas;
             or all, which is last,mean,max. None for all. A target of a step is told from the state of that step.
         patch: steps that stand side by side as one step of the recurrence, which is so many times shorter; none for
-            as many as cut the longest training sequence to about 60 steps, and 1 where every step has a target.
+            as many as leave about 60 steps of a training sequence, on average; 1 where every step has a target.
         dropout: share of features put to 0 in training, between layers and before the last linear layer; none for 0.2
             where a sequence has one target, and 0 where every step has.
         noise: standard deviation of what is added to every input in training; none for 0.1 where a sequence has one
@@ -302,7 +302,7 @@ class SequenceEstimator(BaseEstimator):
             data, missing=self.missing, standardize=bool(self.standardize), scale_on=train
         )
         self._learn_scale(train)
-        self.design_ = self._design(train.longest, data.per_step)
+        self.design_ = self._design(train, data.per_step)
         self.network_ = self.untrained()
         ready = self._ready(train)
         if validation is None:
@@ -425,11 +425,11 @@ class SequenceEstimator(BaseEstimator):
         estimator.network_.eval()
         return estimator
 
-    def _design(self, longest: int, per_step: bool) -> dict[str, Any]:
-        """The arguments of the network, with what the parameters leave open as the data has it.
+    def _design(self, train: Sequences, per_step: bool) -> dict[str, Any]:
+        """The arguments of the network, with what the parameters leave open as the training data has it.
 
         Args:
-            longest: steps of the longest training sequence.
+            train: the sequences to learn from.
             per_step: whether every step has a target.
         """
         for name in ("readout", "patch"):
@@ -452,9 +452,9 @@ class SequenceEstimator(BaseEstimator):
             "dropout": float(chosen("dropout", DROPOUT, 0.0)),
             "noise": float(chosen("noise", NOISE, 0.0)),
             "readout": read_out_parts(self.readout) if not per_step else (),
-            "patch": int(chosen("patch", max(1, round(longest / PATCHED_TO)), 1)),
+            "patch": int(chosen("patch", max(1, round(len(train.values) / len(train) / PATCHED_TO)), 1)),
             "initialization": str(self.initialization or ("open" if self.cell == "lstm" else "torch")),
-            "horizon": longest,
+            "horizon": train.longest,
             "per_step": per_step,
         }
 

@@ -205,7 +205,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         k, T = shape[1], sequences.longest
         if getattr(self, "target_per_", None) == "sequence" and k == self.n_outputs_:
             return "sequence"
-        if k == T and not sequences.ragged:
+        if k == T > 1 and not sequences.ragged:
             return "step"
         if 1 not in (k, T) and abs(k - T) == (0 if sequences.ragged else 1):
             raise DataError(
