@@ -91,6 +91,11 @@ def test_one_target_a_sequence_is_read_from_both_ends_in_about_60_patches():
     assert model.network_.rnn.input_size == 3
 
 
+def test_one_long_sequence_does_not_blur_the_others():
+    X = [np.ones((20, 1)) * (k % 2) for k in range(40)] + [np.ones((3_000, 1))]
+    assert SequenceClassifier(hidden_size=2, steps=1).fit(X, np.arange(41) % 2).design_["patch"] == 1
+
+
 def test_a_target_of_a_step_is_told_from_what_came_before():
     model = SequenceRegressor(hidden_size=2, steps=1).fit(LONG, LONG)
     changed = LONG.copy()
