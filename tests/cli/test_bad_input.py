@@ -190,7 +190,7 @@ def test_a_drawing_that_cannot_be_written(tmp_path, capsys):
 def test_a_bundle_of_a_newer_format(finished, tmp_path, capsys):
     for name in ("config.json", "model.safetensors"):
         content = (finished / "model" / name).read_bytes()
-        (tmp_path / name).write_bytes(content.replace(b'"format": 1', b'"format": 9'))
+        (tmp_path / name).write_bytes(content.replace(b'"format": 2', b'"format": 9'))
     np.save(tmp_path / "x.npy", np.zeros((1, 8, 8)))
     assert "format 9" in refused(["predict", str(tmp_path), str(tmp_path / "x.npy")], capsys)
 

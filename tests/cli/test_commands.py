@@ -32,7 +32,7 @@ def curve(tmp_path_factory):
 
 def test_fit_writes_a_run_folder(digits):
     names = {path.name for path in digits.iterdir()}
-    assert names == {"run.json", "checkpoints", "history.csv", "model", "metrics.json", "report.html"}
+    assert names == {"run.json", "checkpoints", "history.csv", "model", "metrics.json", "baselines.json", "report.html"}
     assert {path.name for path in (digits / "model").iterdir()} == {"config.json", "model.safetensors"}
     assert json.loads((digits / "metrics.json").read_text())["test"]["accuracy"] > 0.9
     rows = list(csv.DictReader((digits / "history.csv").read_text().splitlines()))
