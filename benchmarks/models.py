@@ -1,9 +1,9 @@
 """Models of published packages before and after tidegate: the same results, the time of a training step and of a `fit`.
 
-Each model is its package's own, at its published sizes, with random weights and random data. A step is forward, loss,
-backward and Adam, of two copies in turns: torch.nn's, and after `tidegate.accelerate`. Before it is timed, the loss and
-every gradient of both, without dropout, are compared with float64. A fit is the package's own, with and without
-`tidegate.patch()`.
+Each model is its package's own, at its published sizes, with random data and, where it ships none, random weights. A
+step is forward, loss, backward and Adam, of two copies in turns: torch.nn's, and after `tidegate.accelerate`. Before it
+is timed, the loss and every gradient of both, without dropout, are compared with float64. A fit is the package's own,
+with and without `tidegate.patch()`.
 
 A package that is not installed is left out, with its name said. All of them, in an environment of their own (some want
 older packages than the tests do):
@@ -162,7 +162,7 @@ def first_step(fit: Callable[..., Any], lightning: str) -> Training:
     callback.on_train_batch_start = lambda *given: seen.extend(given)
     fit(steps=1, callbacks=[callback])
     trainer, module, batch, _ = seen
-    trainer.training = True  # pytorch-forecasting asks for it
+    trainer.training, module.trainer = True, trainer  # as in a fit: pytorch-forecasting asks, NeuralForecast lets it go
     module.log = lambda *args, **kwargs: None  # no loop is left to log to
 
     def loss(module: Any, batch: Any) -> Tensor:

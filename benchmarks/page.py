@@ -519,7 +519,7 @@ def models(found: Found) -> str:
         title = f"{row['title']} {row['version']}: {row['sizes']}"
         lines.append([title, *before_and_after(race), f"{row['error']:.0e}", *before_and_after(fits.get(what))])
     about = """\
-Each as its package builds it, with random weights: a whole training step before and after `tidegate.accelerate`, and a
+Each as its package builds it, on random data: a whole training step before and after `tidegate.accelerate`, and a
 short fit of the package's own without and with `tidegate.patch()`. The distance is the largest of the loss and of all
 gradients to float64 (where a package computes in float32 only, to torch.nn), as a share of the norm."""
     head = ["model", "step", "accelerated", "faster", "distance", "fit", "patched", "faster"]
