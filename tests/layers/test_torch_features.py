@@ -307,3 +307,10 @@ def test_lengths_may_be_a_view():
     layer, x = double("GRU"), sequence()
     view = torch.tensor([7, 99, 2, 99])[::2]
     torch.testing.assert_close(layer(x, lengths=view)[0], layer(x, lengths=[7, 2])[0], rtol=0, atol=0)
+
+
+@compiled_kernels
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_compiled_layer_takes_an_empty_batch(cell, compiler):
+    compiled = torch.compile(double(cell), backend="aot_eager")
+    assert compiled(sequence(B=0))[0].shape == (7, 0, 5)

@@ -213,7 +213,7 @@ struct Share {
 // A group takes its rows in waves, one after the other through all their steps, where what more of them have on their
 // way would leave the second cache; weights that leave it themselves want many rows each time they come.
 inline Index waves_of(Index rows_each, Index bytes_of_weights) {
-  return bytes_of_weights > second_cache ? 1 : blocks(rows_each, most_in_wave);
+  return bytes_of_weights > second_cache ? 1 : larger<Index>(1, blocks(rows_each, most_in_wave));
 }
 
 // `offset` is room for schedule.steps + 1 numbers, where there is more than one group or wave.
