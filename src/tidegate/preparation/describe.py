@@ -8,7 +8,9 @@ import numpy as np
 
 from tidegate.data import Sequences
 from tidegate.preparation.encode import constant_channels
+from tidegate.preparation.panel import Panel
 from tidegate.preparation.read import Source
+from tidegate.preparation.series import PanelRead
 from tidegate.preparation.split import labels_of, with_test
 
 SHOWN = 12
@@ -94,6 +96,55 @@ def _target(sequences: Sequences, reading: dict[str, Any]) -> dict[str, Any] | N
         "lowest": float(y.min()),
         "highest": float(y.max()),
     }
+
+
+def describe_series(read: PanelRead) -> dict[str, Any]:
+    """Series, lengths, times, gaps and what is known beside them, as JSON."""
+    panel = read.train
+    values = np.concatenate(panel.y)
+    first, last = _span(panel)
+    return {
+        "name": read.name,
+        "task": "forecasting",
+        "series": len(panel),
+        "steps": int(panel.lengths.sum()),
+        "length": {"shortest": int(panel.lengths.min()), "longest": int(panel.lengths.max())},
+        "time": panel.time_name if panel.frequency else None,
+        "step": panel.frequency.name if panel.frequency else None,
+        "first": first,
+        "last": last,
+        "seasons": list(panel.seasons),
+        "target": panel.target,
+        "lowest": float(np.nanmin(values)),
+        "highest": float(np.nanmax(values)),
+        "missing": float(np.isnan(values).mean()),
+        "known in the past": list(panel.past_names),
+        "known ahead": list(panel.future_names),
+        "static": list(panel.static_names),
+        "notes": list(read.notes),
+    }
+
+
+def short_panel(read: PanelRead, panel: Panel) -> str:
+    """Series in one line."""
+    low, high = int(panel.lengths.min()), int(panel.lengths.max())
+    span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    parts = [f"{len(panel):,} series of {span} steps"]
+    if panel.frequency is not None:
+        parts.append("a step a {}, {} to {}".format(panel.frequency.name, *_span(panel)))
+    beside = {"known in the past": panel.past_names, "known ahead": panel.future_names, "static": panel.static_names}
+    parts += [f"{kind}: {', '.join(names)}" for kind, names in beside.items() if names]
+    parts.append(f"target {panel.target!r}")
+    return f"{read.name}: {'; '.join(parts)}"
+
+
+def _span(panel: Panel) -> tuple[str | None, str | None]:
+    """The first and the last time of all series, as people write them."""
+    if panel.frequency is None:
+        return None, None
+    ends = np.array([panel.starts.min(), (panel.starts + panel.lengths).max() - 1])
+    first, last = (str(time).split(".")[0] for time in panel.frequency.dates(ends))
+    return first.removesuffix("T00:00:00").replace("T", " "), last.removesuffix("T00:00:00").replace("T", " ")
 
 
 def short(found: dict[str, Any]) -> str:

@@ -44,6 +44,8 @@ class Reading:
     """The decimal sign of a text file: . or ,"""
     encoding: str | None = None
     """The encoding of a text file, such as utf-8 or cp1252."""
+    future: str | Sequence[str] | None = None
+    """In forecasting, the columns that are known ahead, such as holidays and prices."""
     left_out: Sequence[str] | None = None
     """Columns that were found to be no channels, in a table that was read; row numbers are not looked for again."""
     steps: Sequence[str] | None = None
@@ -53,7 +55,7 @@ class Reading:
         for name in ("id", "time", "time_format"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
-        for name in ("target", "channels", "categorical", "left_out", "steps"):
+        for name in ("target", "channels", "categorical", "future", "left_out", "steps"):
             value = getattr(self, name)
             if isinstance(value, str):
                 # As in a CSV file: a name with a comma stands in double quotes.
