@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tidegate.layers.accelerate import accelerate, explain, patch, restore, restored
     from tidegate.layers.stream import Stream
     from tidegate.preparation import read_dataset
-    from tidegate.tasks import SequenceClassifier, SequenceRegressor
+    from tidegate.tasks import Forecaster, SequenceClassifier, SequenceRegressor
     from tidegate.tasks.load import load
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Forecaster",
     "GRUCell",
     "LSTMCell",
     "RNNCell",
@@ -41,6 +42,7 @@ __all__ = [
 
 # A name loads its room when it is first used, so that the command line answers without importing torch.
 _ROOM_OF = {
+    "Forecaster": "tidegate.tasks",
     "GRU": "tidegate.layers",
     "GRUCell": "tidegate.layers",
     "LSTM": "tidegate.layers",

@@ -13,7 +13,9 @@ from tidegate.cli.options import table_options
 @table_options
 def describe(
     data: Annotated[str, typer.Argument(help="As for fit: a built-in name or a path.")],
-    task: Annotated[str | None, typer.Option(help="classification or regression.  [default: by the target]")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="classification, regression or forecasting.  [default: by the target]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     reading: Any = None,
 ) -> None:
@@ -21,14 +23,39 @@ def describe(
     from tidegate.cli.progress import reading_progress
     from tidegate.preparation import read_source
     from tidegate.preparation.describe import describe as describe_source
+    from tidegate.preparation.describe import describe_series
+    from tidegate.preparation.series import read_panel
 
     with reading_progress(data) as tell:
-        found = describe_source(read_source(data, task, reading, tell=tell), task)
+        if task == "forecasting":
+            found = describe_series(read_panel(data, reading, tell=tell))
+        else:
+            found = describe_source(read_source(data, task, reading, tell=tell), task)
     if as_json:
         typer.echo(json.dumps(found))
         return
-    for name, text in lines(found):
+    for name, text in series_lines(found) if task == "forecasting" else lines(found):
         typer.echo(f"{name:<10}{text}")
+
+
+def series_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """A description of series as names and texts."""
+    length = found["length"]
+    rows = [
+        ("source", found["name"]),
+        ("series", f"{found['series']:,}"),
+        ("steps", f"{found['steps']:,} in all; {length['shortest']:,} to {length['longest']:,} a series"),
+    ]
+    if found["step"]:
+        rows.append(("time", f"{found['time']!r}; a step a {found['step']}, {found['first']} to {found['last']}"))
+    rows.append(("seasons", ", ".join(f"{m} steps" for m in found["seasons"]) or "none known"))
+    missing = f"; {100 * found['missing']:.2g} % missing" if found["missing"] else ""
+    rows.append(("target", f"{found['target']!r}, {found['lowest']:.6g} to {found['highest']:.6g}{missing}"))
+    rows += [("beside", f"{kind}: {', '.join(found[kind])}") for kind in BESIDE if found[kind]]
+    return [*rows, *(("note", note) for note in found["notes"])]
+
+
+BESIDE = ("known in the past", "known ahead", "static")
 
 
 def lines(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -35,6 +35,9 @@ def evaluate(
         for name, value in metrics.items():
             if isinstance(value, (int, float)):
                 typer.echo(f"{part} {name}: {value:.6g}")
+        for name, found in metrics.get("baselines", {}).items():
+            scored = ", ".join(f"{metric} {value:.6g}" for metric, value in found.items() if value is not None)
+            typer.echo(f"  {name}: {scored}")
         for label, found in metrics.get("classes", {}).items():
             typer.echo(
                 f"  {label}: precision {found['precision']:.3f}, recall {found['recall']:.3f}, f1 {found['f1']:.3f} "

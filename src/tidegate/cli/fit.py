@@ -11,10 +11,12 @@ from tidegate.cli.complete import cells, datasets, initializations, readouts, ta
 from tidegate.cli.interrupt import resumable
 from tidegate.cli.options import say, table_options
 
+SERIES = "Forecasting"
+
 
 @table_options
 def fit(
-    task: Annotated[str, typer.Argument(help="classification or regression", autocompletion=tasks)],
+    task: Annotated[str, typer.Argument(help="classification, regression or forecasting", autocompletion=tasks)],
     data: Annotated[
         str,
         typer.Argument(
@@ -23,8 +25,12 @@ def fit(
             autocompletion=datasets,
         ),
     ],
-    cell: Annotated[str | None, typer.Option(help="rnn, lstm or gru.  [default: gru]", autocompletion=cells)] = None,
-    hidden_size: Annotated[int | None, typer.Option(help="Features of the recurrent state.  [default: 128]")] = None,
+    cell: Annotated[
+        str | None, typer.Option(help="rnn, lstm or gru.  [default: gru; lstm to forecast]", autocompletion=cells)
+    ] = None,
+    hidden_size: Annotated[
+        int | None, typer.Option(help="Features of the recurrent state.  [default: 128; 64 to forecast]")
+    ] = None,
     num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1]")] = None,
     bidirectional: Annotated[
         bool | None,
@@ -68,7 +74,9 @@ def fit(
         int | None, typer.Option(help="Passes over the data.  [default: 1,000 steps, at least 10 epochs]")
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps, instead of epochs.  [default: by epochs]")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak of the schedule.  [default: 6e-3]")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak of the schedule.  [default: 6e-3; 3e-3 to forecast]")
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Sequences a step.  [default: a quarter of them, 16 to 128]")
     ] = None,
@@ -79,6 +87,34 @@ def fit(
     shift: Annotated[
         int | None,
         typer.Option(help="Pixels by which training images are moved at random.  [default: 2 for 28x28 images]"),
+    ] = None,
+    horizon: Annotated[
+        int | None, typer.Option(help="Steps ahead to forecast.  [default: as the file says]", rich_help_panel=SERIES)
+    ] = None,
+    windows: Annotated[
+        int | None,
+        typer.Option(
+            help="Horizons at the end of each series that are the test part.  [default: 1]", rich_help_panel=SERIES
+        ),
+    ] = None,
+    season: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps until things come around, 1 for never.  [default: by the dates]", rich_help_panel=SERIES
+        ),
+    ] = None,
+    window: Annotated[
+        int | None,
+        typer.Option(
+            help="Steps that are read before a forecast.  [default: 2 seasons, 48 to 168]", rich_help_panel=SERIES
+        ),
+    ] = None,
+    log: Annotated[
+        bool | None, typer.Option(help="Forecast logarithms.  [default: no-log]", rich_help_panel=SERIES)
+    ] = None,
+    members: Annotated[
+        int | None,
+        typer.Option(help="Networks whose median is the forecast.  [default: 2]", rich_help_panel=SERIES),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
@@ -107,6 +143,12 @@ def fit(
         "weight_decay": weight_decay,
         "patience": patience,
         "shift": shift,
+        "horizon": horizon,
+        "windows": windows,
+        "season": season,
+        "window": window,
+        "log": log,
+        "members": members,
         "seed": seed,
     }
     from tidegate.cli.progress import reading_progress
@@ -114,7 +156,8 @@ def fit(
     from tidegate.report.run import summary, write_report
     from tidegate.tasks.run import fit_run
 
-    folder = out or Path("runs") / f"{Path(data).name.split('.')[0].replace(':', '-')}-{cell or 'gru'}"
+    own = "lstm" if task == "forecasting" else "gru"
+    folder = out or Path("runs") / f"{Path(data).name.split('.')[0].replace(':', '-')}-{cell or own}"
     parameters = {name: value for name, value in given.items() if value is not None}
     with resumable(folder, "checkpoints/last.ckpt"), reading_progress(data) as tell:
         run = fit_run(task, data, parameters, folder, reading=reading, resume=resume, say=say, tell=tell)

@@ -16,6 +16,7 @@ HELP = {
     "target": "Column of the label or target, or several targets, by commas.  [default: y]",
     "channels": "Columns to learn from, by commas.  [default: all others]",
     "categorical": "Channels that are categories though they look like numbers, by commas.  [default: none]",
+    "future": "In forecasting, columns that are known ahead, by commas.  [default: none]",
     "time_format": "How dates are written, such as %d.%m.%Y.  [default: found]",
     "layout": "long: a row a step; wide: a row a sequence.  [default: found]",
     "target_per": "sequence or step: what has a target in regression.  [default: found]",

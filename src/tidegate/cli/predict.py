@@ -17,33 +17,55 @@ from tidegate.cli.options import say, table_options
 def predict(
     run: Annotated[Path, typer.Argument(help="Run folder or saved model")],
     input: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="A table, .npz, .npy, .ts, an image, or a folder of tables or images", autocompletion=datasets
+            help="A table, .npz, .npy, .ts, an image, or a folder of tables or images; of series, none to go on from "
+            "the end of the training data",
+            autocompletion=datasets,
         ),
-    ],
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="The probability of every class.  [default: of the label]")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="CSV file to write.  [default: standard output]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="CSV file to write, or Parquet by its ending for forecasts.  [default: standard output]"),
+    ] = None,
     reading: Any = None,
 ) -> None:
-    """Predict for every sequence of a source, as CSV with its ids and times.
+    """Predict for every sequence of a source, or forecast every series, as CSV with its ids and times.
 
     Columns are those of the training data; they need not be named again.
     """
     from tidegate.errors import ConfigError
     from tidegate.files import write_whole
+    from tidegate.tasks.load import task_in
     from tidegate.tasks.run import predict as predict_run
 
-    if out is not None and out.exists() and Path(input).exists() and out.samefile(input):
+    if out is not None and input is not None and out.exists() and Path(input).exists() and out.samefile(input):
         raise ConfigError(got=f"--out {out}, the input itself", wanted="another file", do="choose another --out")
-    header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    if task_in(run) == "forecasting" or input is None:
+        content = _forecast(run, input, reading, out)
+    else:
+        header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        content = text.getvalue()
     if out is None:
-        typer.echo(text.getvalue(), nl=False)
+        typer.echo(content, nl=False)
         return
-    write_whole(out, text.getvalue())
+    write_whole(out, content)
+
+
+def _forecast(run: Path, input: str | None, reading: Any, out: Path | None) -> Any:
+    """Forecasts as text, or as the bytes of a Parquet file."""
+    from tidegate.tasks.run import forecast
+
+    table = forecast(run, input, reading=reading, say=say)
+    if out is not None and out.suffix.lower() in (".parquet", ".pq"):
+        content = io.BytesIO()
+        table.to_parquet(content, index=False)
+        return content.getvalue()
+    return table.to_csv(index=False, lineterminator="\n")

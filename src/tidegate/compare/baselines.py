@@ -32,7 +32,12 @@ def baselines_of(task: str, dataset: Dataset) -> dict[str, Contestant]:
 
 
 def write_baselines(run: Run) -> dict[str, float]:
-    """The score of each baseline on a run's test part, kept in its folder; nothing where it has none."""
+    """The score of each baseline on a run's test part, kept in its folder; nothing where it has none.
+
+    Those of forecasts stand beside their scores already.
+    """
+    if run.task == "forecasting":
+        return {}
     path = run.folder / BASELINES
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))

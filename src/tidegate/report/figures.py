@@ -207,6 +207,56 @@ def residuals(title: str, x: np.ndarray, actual: np.ndarray, predicted: np.ndarr
     return Picture(title, f"Mean squared distance {float(np.mean((predicted - actual) ** 2)):.3g}.", svg)
 
 
+def forecasts(
+    title: str,
+    x: np.ndarray,
+    actual: np.ndarray,
+    ahead: Sequence[np.ndarray],
+    quantiles: Sequence[np.ndarray],
+    labels: tuple[str, str],
+    dates: bool,
+) -> Picture:
+    """A series and forecasts over it: of each its times [H] and the bounds 95 %, 80 %, median, 80 %, 95 % [H, 5]."""
+    with _figure(size=8) as (figure, axes):
+        axes.plot(x, actual, color=GRAY, linewidth=1.4, label="what came")
+        for k, (times, bounds) in enumerate(zip(ahead, quantiles, strict=True)):
+            # What a legend leaves out begins with an underscore.
+            hidden = "_" if k else ""
+            for low, shade, name in ((0, 0.15, "95 % interval"), (1, 0.3, "80 % interval")):
+                between = bounds[:, low], bounds[:, 4 - low]
+                axes.fill_between(times, *between, color=ORANGE, alpha=shade, linewidth=0, label=hidden + name)
+            axes.plot(times, bounds[:, 2], color=ORANGE, linestyle="--", linewidth=1.6, label=f"{hidden}median")
+            axes.axvline(times[0], color=GREEN, linestyle=":", linewidth=1)
+        axes.set(xlabel=labels[0], ylabel=labels[1])
+        axes.legend(frameon=False)
+        if dates:
+            figure.autofmt_xdate()
+        svg = _svg(figure)
+    n, H = len(ahead), len(ahead[0])
+    return Picture(title, f"{n} forecast{'s'[: n != 1]} of {H} steps, with intervals, over the series.", svg)
+
+
+LOOKS = ((ORANGE, "-", "o"), (GRAY, ":", "s"), (BLUE, "--", "^"), (GREEN, "-.", "v"))
+"""Color, stroke and mark of each method."""
+
+
+def error_by_horizon(title: str, curves: dict[str, list[float | None]], label: str) -> Picture:
+    """The mean error of each method against how far ahead it is."""
+    H = len(next(iter(curves.values())))
+    with _figure() as (figure, axes):
+        for (name, curve), (color, dash, mark) in zip(curves.items(), LOOKS, strict=False):
+            values = [np.nan if value is None else value for value in curve]
+            look = {"color": color, "linestyle": dash, "marker": mark if H <= 30 else None, "markersize": 3}
+            axes.plot(np.arange(1, H + 1), values, label=name, **look)
+        axes.set(xlabel="steps ahead", ylabel=label)
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False)
+        svg = _svg(figure)
+    ends = [(name, curve[0], curve[-1]) for name, curve in curves.items()]
+    says = [f"{name} from {a:.3g} to {b:.3g}" for name, a, b in ends if a is not None and b is not None]
+    return Picture(title, f"One to {H} steps ahead: {'; '.join(says) or 'nothing to compare'}.", svg)
+
+
 def _mark_kept(axes: Any, rows: Sequence[dict[str, float]], kept: dict[str, float]) -> None:
     epoch = next((row["epoch"] for row in rows if row["step"] == kept["step"]), None)
     if epoch is not None:

@@ -16,6 +16,7 @@ from tidegate.errors import RunError
 from tidegate.files import write_whole
 from tidegate.report import figures
 from tidegate.report.figures import Picture
+from tidegate.report.forecast import forecast_section, forecast_summary
 from tidegate.report.page import render
 from tidegate.tasks.run import Run
 
@@ -33,6 +34,8 @@ def write_report(runs: Iterable[Run], page: Path) -> Path:
 def summary(run: Run) -> str:
     """The scores of a finished run in one line."""
     metrics = _finished(run)
+    if run.task == "forecasting":
+        return forecast_summary(_title(run), metrics)
     monitor = _monitor(run)
     parts = [
         f"{part} {MONITORS[monitor]} {_score(monitor, metrics[part][monitor])} of {_counted(metrics[part]['n'])}"
@@ -115,6 +118,8 @@ def _counted(n: int) -> str:
 def _section(run: Run) -> dict[str, Any]:
     metrics = _finished(run)
     history = _read_history(run.folder / "history.csv")
+    if run.task == "forecasting":
+        return forecast_section(run, _title(run), metrics, history)
     monitor = _monitor(run)
     chosen_by = "training data" if metrics["kept_by"] == "training data" else "validation"
     pictures = [

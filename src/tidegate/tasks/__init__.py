@@ -2,7 +2,8 @@
 
 from tidegate.tasks.base import SequenceEstimator
 from tidegate.tasks.classification import SequenceClassifier
+from tidegate.tasks.forecasting import Forecaster
 from tidegate.tasks.load import TASKS, load
 from tidegate.tasks.regression import SequenceRegressor
 
-__all__ = ["TASKS", "SequenceClassifier", "SequenceEstimator", "SequenceRegressor", "load"]
+__all__ = ["TASKS", "Forecaster", "SequenceClassifier", "SequenceEstimator", "SequenceRegressor", "load"]

@@ -70,6 +70,8 @@ class SequenceEstimator(BaseEstimator):
     """
 
     task: ClassVar[str]
+    prepared_by: ClassVar[Any] = Preparation
+    """What makes the network's inputs, and is saved in the bundle."""
     __signature__: ClassVar[inspect.Signature]
     reading_: Reading | None = None
     """How the table was read that the model was trained on; none where it was no table."""
@@ -392,7 +394,7 @@ class SequenceEstimator(BaseEstimator):
             "fitted": self._fitted_config(),
             "design": self.design_,
         }
-        write_bundle(Path(folder), config, self.network_.state_dict())
+        write_bundle(Path(folder), config, self._tensors())
 
     def _parameters(self) -> dict[str, Any]:
         """The parameters as JSON holds them."""
@@ -407,7 +409,7 @@ class SequenceEstimator(BaseEstimator):
                 config = _of_format_1(config)
             estimator = cls(**config["parameters"])
             estimator.settings()
-            preparation = Preparation.from_config(config["preparation"])
+            preparation = cls.prepared_by.from_config(config["preparation"])
             estimator.preparation_ = preparation
             estimator.n_features_in_ = preparation.n_channels
             if preparation.channels is not None:
@@ -417,7 +419,7 @@ class SequenceEstimator(BaseEstimator):
             estimator.design_ = {**config["design"], "readout": tuple(config["design"]["readout"])}
             estimator.fitted_parameters_ = estimator._parameters()
             estimator.network_ = estimator._build()
-            estimator.network_.load_state_dict(tensors)
+            estimator._load_tensors(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
             raise BundleError(
                 got=f"a config and weights that do not fit each other ({' '.join(str(error).split())[:200]})",
@@ -491,6 +493,13 @@ class SequenceEstimator(BaseEstimator):
     def _fitted_config(self) -> dict[str, Any]:
         """What was learned from y, as JSON."""
         raise NotImplementedError
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """What a bundle holds beside its config."""
+        return self.network_.state_dict()
+
+    def _load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.network_.load_state_dict(tensors)
 
     def _restore(self, fitted: dict[str, Any]) -> None:
         raise NotImplementedError

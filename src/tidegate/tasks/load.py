@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tidegate.bundle import CONFIG, WEIGHTS, read_bundle
 from tidegate.errors import BundleError
 from tidegate.tasks.base import SequenceEstimator
 from tidegate.tasks.classification import SequenceClassifier
+from tidegate.tasks.forecasting import Forecaster
 from tidegate.tasks.regression import SequenceRegressor
 
-TASKS: dict[str, type[SequenceEstimator]] = {task.task: task for task in (SequenceClassifier, SequenceRegressor)}
+TASKS: dict[str, type[SequenceEstimator]] = {
+    task.task: task for task in (SequenceClassifier, SequenceRegressor, Forecaster)
+}
 """The estimator of each task's name."""
 
 
@@ -19,9 +23,7 @@ def load(folder: str | Path) -> SequenceEstimator:
 
     Raises BundleError where the bundle is missing, damaged, edited, or of a newer format.
     """
-    path = Path(folder)
-    if any((path / "model" / name).exists() for name in (CONFIG, WEIGHTS)):
-        path /= "model"
+    path = _bundle_in(folder)
     config, tensors = read_bundle(path)
     if config.get("task") not in TASKS:
         raise BundleError(
@@ -30,3 +32,16 @@ def load(folder: str | Path) -> SequenceEstimator:
             do="install a newer tidegate",
         )
     return TASKS[config["task"]]._from_bundle(config, tensors)
+
+
+def task_in(folder: str | Path) -> str | None:
+    """The task of the model in a folder, as its config says; none where that cannot be read."""
+    try:
+        return json.loads((_bundle_in(folder) / CONFIG).read_text(encoding="utf-8")).get("task")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _bundle_in(folder: str | Path) -> Path:
+    path = Path(folder)
+    return path / "model" if any((path / "model" / name).exists() for name in (CONFIG, WEIGHTS)) else path

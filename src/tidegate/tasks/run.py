@@ -24,8 +24,10 @@ from tidegate.data import Dataset, Sequences, is_built_in
 from tidegate.errors import ConfigError, DataError, DataWarning, RunError, TrainingError
 from tidegate.files import write_whole
 from tidegate.preparation import Reading, Source, constant_channels, read_source, refuse_incomplete, with_test
-from tidegate.preparation.describe import describe, short
+from tidegate.preparation.describe import describe, short, short_panel
+from tidegate.preparation.series import read_panel
 from tidegate.tasks.base import PLAIN, SequenceEstimator, in_part
+from tidegate.tasks.forecasting import Forecaster
 from tidegate.tasks.load import TASKS, load
 from tidegate.training import is_first_process
 
@@ -131,7 +133,7 @@ def fit_run(
     """Train, keep the model and score it, all in a run folder.
 
     Args:
-        task: classification or regression.
+        task: classification, regression or forecasting.
         data: a built-in name or a path; see `tidegate.read_dataset`.
         parameters: of the task's estimator; the others have their defaults, or with `resume` the run's own.
         folder: where to; it must not exist, except with `resume`. A run that is refused leaves nothing behind.
@@ -149,6 +151,11 @@ def fit_run(
     if started is not None:
         _check_same(started, task, data, parameters, reading)
         parameters, reading = started.parameters, Reading(**started.reading)
+    for name in parameters:
+        if name not in estimator_class._get_param_names():
+            raise ConfigError(
+                got=f"--{name.replace('_', '-')} for {task}", wanted="options of that task", do="leave it out"
+            )
     estimator = estimator_class(**parameters)
     estimator.settings()
     if started is None and is_first_process():
@@ -156,22 +163,16 @@ def fit_run(
 
     warned: list[str] = []
     with _said(warned.append):
-        found = read_source(data, task, reading, tell=tell if is_first_process() else None)
-        if estimator.missing == "refuse":
-            refuse_incomplete(found.dataset.train)
-        dataset = with_test(found.dataset)
-        if started is None and task == "classification" and "shift" not in parameters:
-            estimator.set_params(shift=dataset.shift)
-        estimator.reading_ = found.reading if found.reading.layout is not None else None
-        train, validation = estimator._set_up(estimator._labeled(dataset.train))
-        _check_test(estimator, dataset.test)
-        notes = [*dataset.notes, *_cautions(estimator, dataset, validation)]
+        given = parameters if started is None else None
+        material = material_of(estimator, data, reading, tell if is_first_process() else None, given)
+        train, validation = material.set_up(estimator)
+        notes = material.notes(estimator, validation)
     notes += warned
 
-    fingerprint = dataset.train.fingerprint()
+    fingerprint = material.fingerprint
     source = data if is_built_in(data) else str(Path(data).resolve())
     if started is None:
-        run = Run(folder, task, source, estimator._parameters(), fingerprint, found.reading.to_config(), notes)
+        run = Run(folder, task, source, estimator._parameters(), fingerprint, material.reading.to_config(), notes)
         made = not folder.exists()
         if is_first_process():
             begun = {name: value for name, value in asdict(run).items() if name != "folder"}
@@ -187,7 +188,7 @@ def fit_run(
     if started is not None and run.metrics:
         return run if is_first_process() else None
     if is_first_process():
-        for line in (short(describe(found, task)), *notes):
+        for line in (material.description, *notes):
             say(line)
 
     try:
@@ -199,17 +200,119 @@ def fit_run(
         raise
     if not fitted.is_first:
         return None
-    estimator.save(folder / "model")
     with _said(lambda line: None):  # what is warned of, was said before training
-        metrics: dict[str, Any] = {"train": estimator.metrics(estimator._labeled(dataset.train))}
-        if dataset.test is not None:
-            metrics["test"] = estimator.metrics(estimator._labeled(dataset.test))
+        metrics = material.metrics(estimator)
+    estimator.save(folder / "model")
     metrics["kept"] = fitted.best
-    metrics["kept_by"] = "training data" if validation is None else f"{len(validation)} validation sequences"
+    metrics["kept_by"] = (
+        "training data"
+        if validation is None
+        else f"{len(validation)} validation {material.unit}{'s'[: len(validation) != 1]}"
+    )
     metrics["seconds"] = round(fitted.seconds, 1)
     metrics["parameters"] = sum(p.numel() for p in estimator.network_.parameters())
     write_json(folder / METRICS, metrics)
     return run
+
+
+class Material:
+    """What a task is trained and scored on: sequences with a target, of a source."""
+
+    unit = "sequence"
+
+    def __init__(
+        self, estimator: SequenceEstimator, data: str, reading: Reading | None, tell: Tell | None, given: Any
+    ) -> None:
+        self.found = read_source(data, estimator.task, reading, tell=tell)
+        if estimator.missing == "refuse":
+            refuse_incomplete(self.found.dataset.train)
+        self.dataset = with_test(self.found.dataset)
+        self.fingerprint = self.dataset.train.fingerprint()
+        self.reading = self.found.reading
+        estimator.reading_ = self.reading if self.reading.layout is not None else None
+        if estimator.task == "classification" and given is not None and "shift" not in given:
+            estimator.set_params(shift=self.dataset.shift)
+
+    def set_up(self, estimator: SequenceEstimator) -> tuple[Sequences, Sequences | None]:
+        """What is trained on, and what chooses the kept weights."""
+        train, validation = estimator._set_up(estimator._labeled(self.dataset.train))
+        _check_test(estimator, self.dataset.test)
+        return train, validation
+
+    def notes(self, estimator: SequenceEstimator, validation: Sequences | None) -> list[str]:
+        """What a reader of the scores should know."""
+        return [*self.dataset.notes, *_cautions(estimator, self.dataset, validation)]
+
+    @property
+    def description(self) -> str:
+        """What was understood, in a line."""
+        return short(describe(self.found))
+
+    def metrics(self, estimator: SequenceEstimator) -> dict[str, Any]:
+        """The scores on each part."""
+        found: dict[str, Any] = {"train": estimator.metrics(estimator._labeled(self.dataset.train))}
+        if self.dataset.test is not None:
+            found["test"] = estimator.metrics(estimator._labeled(self.dataset.test))
+        return found
+
+
+class SeriesMaterial:
+    """What a forecaster is trained and scored on: series, whose last horizons are the test part."""
+
+    unit = "window"
+
+    def __init__(
+        self, estimator: Forecaster, data: str, reading: Reading | None, tell: Tell | None, given: Any
+    ) -> None:
+        self.read = read_panel(data, reading, tell=tell)
+        if given is not None and "horizon" not in given:
+            if self.read.horizon is None:
+                raise ConfigError(
+                    got=f"no horizon for {data}", wanted="how many steps ahead to forecast", do="pass --horizon"
+                )
+            estimator.set_params(horizon=self.read.horizon)
+        self.train, self.whole, self.rows, self.ends = estimator.parts(self.read)
+        self.fingerprint = self.whole.fingerprint()
+        self.reading = estimator.reading_ = self.read.reading
+        H, count = int(estimator.horizon), 1 if self.read.test is not None else int(estimator.windows)
+        self.horizons = f"{H} steps" if count == 1 else f"{count} times {H} steps"
+
+    def set_up(self, estimator: Forecaster) -> tuple[Sequences, Sequences | None]:
+        return estimator._set_up(self.train)
+
+    def notes(self, estimator: Forecaster, validation: Sequences | None) -> list[str]:
+        lines = [*self.read.notes]
+        panel, seasons = self.train, estimator.windows_.seasons
+        constant = [str(name) for name, y in zip(panel.ids, panel.y, strict=True) if np.nanmin(y) == np.nanmax(y)]
+        if constant:
+            some = "the series is constant" if len(panel) == 1 else f"{len(constant)} constant series"
+            lines.append(f"{some}: the forecast is that value")
+        left_out = len(panel) - len(np.unique(self.rows))
+        if left_out:
+            lines.append(f"{left_out:,} series too short for a test part are in no score")
+        if not seasons:
+            lines.append("no season is looked for: pass --season where there is one")
+        if validation is None:
+            lines.append("too few steps to hold some out: the training data chooses the kept model")
+        return lines
+
+    @property
+    def description(self) -> str:
+        return f"{short_panel(self.read, self.whole)}; tested on the last {self.horizons}"
+
+    def metrics(self, estimator: Forecaster) -> dict[str, Any]:
+        found = {"test": estimator.evaluate(self.whole, self.rows, self.ends)}
+        # From now on forecasts go on from the end of all that is known.
+        estimator._keep_context(self.whole)
+        return found
+
+
+def material_of(
+    estimator: Any, data: str, reading: Reading | None = None, tell: Tell | None = None, given: Any = None
+) -> Any:
+    """What the estimator's task makes of a source; `given` are the parameters that a person has set in a new run."""
+    kind: Any = SeriesMaterial if estimator.task == "forecasting" else Material
+    return kind(estimator, data, reading, tell, given)
 
 
 @contextmanager
@@ -273,6 +376,8 @@ def evaluate(
     The run's own data under another path is known by its checksum, and its test part alone is scored.
     """
     model = load(folder)
+    if isinstance(model, Forecaster):
+        return _evaluate_series(model, folder, data, reading, say)
     with _said(say):
         if data is None:
             run = open_run(folder)
@@ -290,6 +395,42 @@ def evaluate(
                 say("this is the data that the model was trained on: its test part is scored")
                 return _scored(model, own, say)
         return _scored(model, dataset, say, all_of_it="all sequences are scored")
+
+
+def _evaluate_series(
+    model: Forecaster, folder: Path, data: str | None, reading: Reading | None, say: Say
+) -> dict[str, Any]:
+    """Scores of the last horizons of each series, of the run's own data or of other."""
+    run = open_run(folder) if data is None or (folder / SETTINGS).exists() else None
+    said = (reading or Reading()).or_else(_trained_reading(model))
+    read = read_panel(data if data is not None or run is None else run.data, said)
+    _, whole, rows, ends = model.parts(read)
+    if data is None and run is not None and whole.fingerprint() != run.data_fingerprint:
+        say(f"{run.data} has changed since the model was trained on it: its last steps may be training data")
+    return {"test": model.evaluate(whole, rows, ends)}
+
+
+def forecast(
+    folder: Path, source: str | None = None, *, reading: Reading | None = None, say: Say = lambda line: None
+) -> Any:
+    """What comes after the end of the data that a model was trained on, or of another table, as a DataFrame.
+
+    Other data is read as that of training; with new rows at its end, forecasts begin after them.
+    """
+    model = load(folder)
+    if not isinstance(model, Forecaster):
+        raise ConfigError(
+            got=f"a model for {model.task} and no input",
+            wanted="what to predict for",
+            do="name a table or another source",
+        )
+    if source is None:
+        return model.table(model.context_, model.forecast(model.context_))
+    with _said(say):
+        read = read_panel(source, (reading or Reading()).or_else(_trained_reading(model)))
+        for line in read.notes:
+            say(line)
+        return model.table(read.train, model.forecast(read.train))
 
 
 def _scored(model: SequenceEstimator, dataset: Dataset, say: Say, all_of_it: str = "") -> dict[str, Any]:
