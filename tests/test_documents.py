@@ -6,6 +6,7 @@ import shlex
 import numpy as np
 import pytest
 
+from tests.cli.test_forecasting import sales
 from tests.cli.test_tables import recordings
 from tests.paths import REPOSITORY
 from tidegate.cli import run
@@ -29,6 +30,8 @@ def somewhere(tmp_path, monkeypatch):
     np.savez("mine.npz", X=noise.normal(size=(30, 10, 8)), y=np.arange(30) % 2)
     np.save("new.npy", noise.random((2, 8, 8)))
     recordings().to_csv("recordings.csv")
+    sales().to_csv("sales.csv", index=False)
+    sales(n=70).to_csv("later.csv", index=False)
     recordings(n=3).drop(columns="activity").to_csv("new.csv", index=False)
     return tmp_path
 
