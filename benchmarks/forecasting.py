@@ -189,7 +189,9 @@ def neuralforecast_lstm(task: Task, seed: int, minutes: float) -> np.ndarray:
     from neuralforecast.losses.pytorch import MQLoss
     from neuralforecast.models import LSTM
 
-    logging.getLogger("lightning").setLevel(logging.ERROR)
+    for name in ("pytorch_lightning", "lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
     H = task.horizon
 
     def frame(series: list[np.ndarray]) -> pd.DataFrame:
@@ -200,7 +202,7 @@ def neuralforecast_lstm(task: Task, seed: int, minutes: float) -> np.ndarray:
     model = LSTM(
         h=H, input_size=-1 if max(task.train.lengths) < 500 else 168, loss=MQLoss(quantiles=list(QUANTILES)),
         scaler_type="robust", random_seed=seed, max_steps=100_000, max_time={"minutes": minutes},
-        enable_progress_bar=False, logger=False, enable_checkpointing=False,
+        enable_model_summary=False, enable_progress_bar=False, logger=False, enable_checkpointing=False,
     )  # fmt: skip
     peer = NeuralForecast([model], freq=1)
     peer.fit(frame(list(task.train.y)))
