@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.rows import REPOSITORY, RESULTS, Recorder, Row, names, read_file, use_threads
-from tidegate.compare.baselines import channels_first, rocket
+from tidegate.compare.baselines import channels_first, own_threads, rocket
 from tidegate.data import Sequences, as_sequences
 from tidegate.errors import DataError
 from tidegate.preparation import Preparation, read_dataset
@@ -130,7 +130,7 @@ def nearest(train: Sequences, test: Sequences, threads: int) -> np.ndarray | Non
         from aeon.classification.distance_based import KNeighborsTimeSeriesClassifier
     except ImportError:
         return None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), own_threads():
         warnings.simplefilter("ignore")
         model = KNeighborsTimeSeriesClassifier(distance="dtw", distance_params={"window": WINDOW}, n_jobs=threads)
         return model.fit(by_sequence(train), train.y).predict(by_sequence(test))

@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 import pytest
+import torch
 from sklearn.dummy import DummyClassifier
 
 from tidegate.compare.baselines import FEATURES, baselines_of, flattened
@@ -50,6 +51,7 @@ class Rocket:
         self.random_state = random_state
 
     def fit(self, x, y):
+        torch.set_num_threads(torch.get_num_threads() + 1)  # as numba does
         assert x.shape == (30, 2, 9) and not x[:, :, 5:].any()
         self.y = y
         return self
@@ -70,7 +72,9 @@ def test_minirocket_is_a_baseline_where_aeon_is_installed(labeled_parts, monkeyp
     for name in ("aeon", "aeon.classification"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setitem(sys.modules, module.__name__, module)
+    threads = torch.get_num_threads()
     assert baselines_of("classification", labeled_parts)["MiniRocket"].scores == pytest.approx([0.5])
+    assert torch.get_num_threads() == threads
 
 
 def test_without_aeon_the_others_are_there(labeled_parts, monkeypatch):

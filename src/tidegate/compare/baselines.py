@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from tidegate.compare.verdict import REPEAT, Contestant
 from tidegate.data import Dataset, Sequences
@@ -88,11 +91,21 @@ def rocket(train: Sequences, test: Sequences) -> np.ndarray | None:
     except ImportError:
         return None
     T = max(train.longest, test.longest, 9)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), own_threads():
         # Of its own dependencies, and of a matrix with few rows.
         warnings.simplefilter("ignore")
         model = MiniRocketClassifier(random_state=0).fit(channels_first(train, T), train.y)
         return model.predict(channels_first(test, T))
+
+
+@contextmanager
+def own_threads() -> Iterator[None]:
+    """Leave torch the number of threads that it has: numba, under aeon, sets OpenMP's, and sums change with it."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def channels_first(sequences: Sequences, T: int) -> np.ndarray:
