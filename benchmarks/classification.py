@@ -165,17 +165,22 @@ HEAD = f"""# Classification, measured
 This page is written by `python -m benchmarks.classification FOLDER` from the rows in
 `benchmarks/results/classification.jsonl`. RNN, LSTM and GRU are `SequenceClassifier(cell)` with all defaults, one
 recipe for all sets; their accuracy is a mean over seeds, with the least and the most behind it. 1-NN DTW (a window of
-{100 * WINDOW:.0f} % of the length) and MiniRocket (Dempster, Schmidt & Webb 2021) are aeon's. The split into training
-and test part is the archive's. [The guide](guide/classification.md) says what each default is worth."""
+{100 * WINDOW:.0f} % of the length) and MiniRocket (Dempster, Schmidt & Webb 2021) are aeon's. Training and test part
+are the archive's. [The guide](guide/classification.md) says why each default is what it is."""
 
 
 def birthplaces(rows: list[Row]) -> str:
     places = {
         f"{row['cpu']}, {row['cores']} cores, {row['threads']} threads, torch {row['torch']}, commit {row['commit']}"
-        f"{', changed' if row['dirty'] else ''}"
+        f"{', changed' if row['dirty'] else ''}{busy(row)}"
         for row in rows
     }
     return "Measured on " + "; ".join(sorted(places)) + "."
+
+
+def busy(row: Row) -> str:
+    """What else ran on the machine, of which the times then speak as well."""
+    return f", beside a load of {row['load']:.0f}" if row.get("load", 0) >= 1 else ""
 
 
 def table(head: list[str], lines: list[list[str]]) -> str:

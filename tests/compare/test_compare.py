@@ -58,7 +58,7 @@ def test_every_row_has_every_cell(whole):
         for entry in filter(None, row["measured"].values()):
             assert entry["low"] <= entry["value"] <= entry["high"]
             assert entry["seeds"] == 3
-    assert set(whole["baselines"]) == {"most frequent class", "linear model"}
+    assert set(whole["baselines"]) - {"MiniRocket"} == {"most frequent class", "linear model"}
     assert whole["verdict"]["sentence"]
 
 
