@@ -156,7 +156,10 @@ def test_dropout_acts_between_layers_in_training_only(cell, backend):
 def test_is_torchs_in_type_signature_and_state_dict(ours, theirs):
     layer, torchs = ours(3, 5, 2), theirs(3, 5, 2)
     assert isinstance(layer, theirs)
-    assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
+    added = {"recurrent_dropout", "zoneout"}
+    assert [p for p in inspect.signature(ours).parameters if p not in added] == list(
+        inspect.signature(theirs).parameters
+    )
     assert list(inspect.signature(ours.forward).parameters)[:3] == list(inspect.signature(theirs.forward).parameters)
     layer.load_state_dict(torchs.state_dict(), strict=True)
     torchs.load_state_dict(layer.state_dict(), strict=True)

@@ -21,7 +21,10 @@ NOISE = {
     "zoneout": {"zoneout": 0.3},
     "both": {"recurrent_dropout": 0.25, "zoneout": 0.2},
 }
-SIZES = [(7, 3, 5, 17), (1, 2, 3, 4), (20, 1, 2, 40), (6, 40, 30, 70), (4, 20, 9, 130)]
+CALLS = [  # T, B, I, H
+    *(((7, 3, 5, 17), kind) for kind in ("full", "ragged", "resets")),
+    *(((1, 2, 3, 4), "full"), ((20, 1, 2, 40), "resets"), ((6, 40, 30, 70), "ragged"), ((4, 20, 9, 130), "full")),
+]
 
 
 class Everything(nn.Module):
@@ -57,8 +60,7 @@ def inputs(layer, T, B):
 
 
 @compiled_kernels
-@pytest.mark.parametrize("kind", ["full", "ragged", "resets"])
-@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize(("sizes", "kind"), CALLS, ids=str)
 @pytest.mark.parametrize("noise", list(NOISE))
 @pytest.mark.parametrize("cell", [*CELLS, "RELU"])
 def test_the_kernels_agree_with_the_equations(cell, noise, sizes, kind):

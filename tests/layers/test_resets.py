@@ -107,8 +107,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("to", [False, True], ids=["to zero", "to a state"])
-@pytest.mark.parametrize("ragged", [False, True], ids=["full", "ragged"])
+@pytest.mark.parametrize(("ragged", "to"), [(False, False), (True, True)], ids=["full, to zero", "ragged, to a state"])
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_parts_between_resets_run_as_if_alone(cell, options, ragged, to, backend):
