@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.models import FIT, STEP
 from benchmarks.rows import KEPT, REPOSITORY, RESULTS, SCORED, SIZES, Row, read
+from benchmarks.state import ROLLOUT
 from benchmarks.step import LOOPS, STEPS
 from tidegate.probes.race import CASES, CELLS
 
@@ -24,7 +25,7 @@ MODELS_IN_README = ("stanza", "neuralhydrology_gru", "neuralforecast")  # of a p
 RANGES = """\
 Over {count} workloads on {machines}, the time of torch.nn's layer over that of ours is {rnn} for an RNN,
 {lstm} for an LSTM, of which torch.nn has a fused one too, and {gru} for a GRU."""
-PARTS = ("kernels", "ragged", "step", "memory", "accuracy", "imports", "examples", "models")
+PARTS = ("kernels", "ragged", "step", "state", "memory", "accuracy", "imports", "examples", "models")
 PEERS = ("torch", "jax", "onnxruntime")
 TITLES = {"torch": "torch.nn", "jax": "JAX", "onnxruntime": "ONNX Runtime"}
 AT_PEAK = {  # the workloads whose products are large enough to be bound by arithmetic
@@ -64,6 +65,7 @@ def page(rows: list[Row]) -> str:
             accuracy(found),
             step(found),
             loop(found),
+            state(found),
             models(found),
             end_to_end(found),
         ]
@@ -157,7 +159,7 @@ class Found:
 
     def of(self, mode: str) -> list[tuple[str, str, Race]]:
         """Case, what and rows of every race of a mode, in the order of the cases."""
-        order = [*CASES, *(case.name for case in (*STEPS, *LOOPS)), ""]
+        order = [*CASES, *(case.name for case in (*STEPS, *LOOPS, ROLLOUT)), ""]
         among = [(case, what, race) for (kind, what, case), race in self.races.items() if kind == mode]
         ranked = [race for race in among if "tidegate" in race[2]]
         return sorted(ranked, key=lambda race: (order.index(race[0]), [*CELLS, race[1]].index(race[1])))
@@ -497,6 +499,27 @@ def loop(found: Found) -> str:
     about = "Forward and backward through 50 calls of a one-step cell, with all gradients."
     head = ["cell", "features", "sequences", "torch.nn", "tidegate", "faster"]
     return "\n".join(["### Training through a loop of steps", "", about, "", *table(head, lines, left=1)])
+
+
+def state(found: Found) -> str:
+    """What is done to the state, beside the plain layer."""
+    races = found.of("state")
+    if not races:
+        return ""
+    kinds = ("resets", "states", "recurrent dropout", "zoneout")
+    lines = []
+    for case, what, race in races:
+        plain, peer = race["tidegate"], race["torch"]
+        of_plain = [f"{median(race[kind]) / median(plain):.2f}" for kind in kinds]
+        faster = f"{median(peer) / median(race['resets']):.1f}×"
+        lines.append(
+            [case, what.upper(), f"{number(median(plain))} ms", *of_plain, f"{number(median(peer))} ms", faster]
+        )
+    about = """\
+A training step with resets before one step in twenty, with the states of all steps, with recurrent dropout and with
+zoneout, as shares of the plain layer's time; and a loop over torch.nn's cell that resets its state."""
+    head = ["case", "cell", "plain", "resets", "states", "dropout", "zoneout", "torch.nn's cell, resets", "faster"]
+    return "\n".join(["### Resets, states and noise", "", about, "", *table(head, lines)])
 
 
 def before_and_after(race: Race | None) -> list[str]:

@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
         for cell in given.cells:
             entries = state_entries(case, cell)
             exact = entries.pop("exact").results()
-            for checked in ("resets", "torch cell"):
+            for checked in ("resets", "torch"):
                 check(checked, entries[checked].results(), exact)
             line = f"{case.name:<12}{cell:<5}"
             for backend, seconds in race(entries, seconds=given.seconds, rounds=given.rounds).items():
@@ -76,11 +76,11 @@ def state_entries(case: Case, cell: str) -> dict[str, Entry]:
     precise = type(modules["torch cell"])(case.I, case.H, dtype=torch.float64)
     precise.load_state_dict({key.removesuffix("_l0"): value for key, value in exact.state_dict().items()})
     return {
-        "plain": ours(),
+        "tidegate": ours(),
         "resets": ours(resets=resets),
         "states": ours(return_states=True),
         **{name: noisy(**rates) for name, rates in NOISE.items()},
-        "torch cell": entry(modules["torch cell"], loop),
+        "torch": entry(modules["torch cell"], loop),
         "exact": entry(precise, lambda leaf: over_steps(precise, leaf, resets), torch.float64),
     }
 

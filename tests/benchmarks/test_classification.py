@@ -100,7 +100,7 @@ def test_a_change_is_cross_validated_on_the_training_part_alone(tmp_path, monkey
     write_set(tmp_path, "Easy", values, np.repeat(["a", "b"], 8))
     monkeypatch.setattr("benchmarks.defaults.use_threads", lambda count: 1)
     out, written = tmp_path / "rows.jsonl", tmp_path / "page.md"
-    arguments = ["--changes", "RNN", "--folds", "2", "--out", str(out), "--page", str(written)]
+    arguments = ["--changes", "RNN", "--folds", "2", "--steps", "60", "--out", str(out), "--page", str(written)]
     measure_defaults([str(tmp_path), *arguments])
     assert [(one["what"], one["change"], one["right"], one["count"]) for one in read_file(out)] == [
         ("Easy", "RNN", 16, 16)

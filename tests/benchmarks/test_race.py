@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from benchmarks import accuracy, kernels, memory, ragged, step
+from benchmarks import accuracy, kernels, memory, ragged, state, step
 from benchmarks.peers import PEERS
 from tests.paths import REPOSITORY
 from tidegate.cli import run
@@ -28,7 +28,7 @@ def only_tiny(monkeypatch):
 @pytest.fixture(autouse=True)
 def every_thread(monkeypatch):
     """The process keeps its cores and threads."""
-    for part in (kernels, ragged, step, memory, accuracy):
+    for part in (kernels, ragged, step, state, memory, accuracy):
         monkeypatch.setattr(part, "use_threads", lambda threads: torch.get_num_threads())
 
 
@@ -80,11 +80,13 @@ def test_kernels_writes_a_row_for_everyone(only_tiny, tmp_path):
     assert rows[0]["ms"]["p20"] <= rows[0]["ms"]["p50"] <= rows[0]["ms"]["p80"]
 
 
-def test_the_other_parts_write_rows(only_tiny, tmp_path):
+def test_the_other_parts_write_rows(only_tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(state.STATES, "small", Case("small", 5, 2, 3, 4, 1))
     out = tmp_path / "a.jsonl"
     few = ["--cells", "gru", "--out", str(out)]
     ragged.main(["--cases", "tiny", "--seconds", "0", *few])
     step.main(["--cases", "step-16-1,loop-32-1", "--seconds", "0", *few])
+    state.main(["--cases", "small", "--seconds", "0", *few])
     accuracy.main(["--cases", "tiny", *few])
     found = [(row["mode"], row["backend"]) for row in rows_of(out)]
     assert found == [
@@ -94,6 +96,7 @@ def test_the_other_parts_write_rows(only_tiny, tmp_path):
         *(("one step", name) for name in ("torch", "torch cell", "tidegate", "tidegate cell")),
         ("loop", "torch"),
         ("loop", "tidegate"),
+        *(("state", name) for name in ("tidegate", "resets", "states", "recurrent dropout", "zoneout", "torch")),
         ("accuracy", "tidegate"),
         ("accuracy", "torch"),
     ]
