@@ -32,14 +32,9 @@ class Pieces(NamedTuple):
 
     def before(self, state: State, to: State | None) -> State:
         """The state before each piece: that of its row, or `to`, zero if none, after a reset."""
-        fresh, row = self.fresh.view(1, -1, 1), self.pieces[0]
-
-        def of(s: Tensor, zero: Tensor) -> Tensor:
-            at = row.to(s.device)
-            new = zero if to is None else zero.index_select(1, at)
-            return torch.where(fresh.to(s.device), new, s.index_select(1, at))
-
-        return tuple(of(s, s.new_zeros(()) if to is None else to[n]) for n, s in enumerate(state))
+        row, fresh = self.pieces[0].to(state[0].device), self.fresh.to(state[0].device).view(1, -1, 1)
+        begins = (s.new_zeros(1, 1, 1) for s in state) if to is None else (s.index_select(1, row) for s in to)
+        return tuple(torch.where(fresh, new, s.index_select(1, row)) for s, new in zip(state, begins, strict=True))
 
     def after(self, final: State) -> State:
         """The state after the last step of each row."""

@@ -106,7 +106,7 @@ class Layer(torch.autograd.Function):
             CELLS[mode], x, h0, c0, list(weights), lengths, saved, noise, pooled=True, c_of_all_steps=c_of_all_steps
         )
         ctx.set_materialize_grads(False)
-        ctx.mode, ctx.has_c, ctx.number_of_weights = mode, c0 is not None, len(weights)
+        ctx.mode, ctx.number_of_weights = mode, len(weights)
         # torch.nn lets its output be changed in place, as by relu_. So it is kept without PyTorch's check of that,
         # beside a tensor that shares its count of changes and not its memory.
         ctx.save_for_backward(lengths, x, h0, c0, out.data, saved, *weights, *noise)
@@ -411,9 +411,9 @@ def is_noisy(noise: Weights) -> bool:
 
 def real_steps(x: Tensor, lengths: Tensor | None) -> int:
     """The steps of all sequences together; lengths [B], pieces [3, N], or none."""
-    return (
-        x.shape[0] * x.shape[1] if lengths is None else int(lengths[-1].sum() if lengths.dim() == 2 else lengths.sum())
-    )
+    if lengths is None:
+        return x.shape[0] * x.shape[1]
+    return int((lengths[2] if lengths.dim() == 2 else lengths).sum())
 
 
 def leaves_gaps(x: Tensor, lengths: Tensor | None) -> bool:

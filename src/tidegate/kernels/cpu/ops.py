@@ -84,15 +84,15 @@ def layer_backward(
     c0: Tensor | None,
     weights: Weights,
     lengths: Tensor | None,
+    noise: Weights,
     out: Tensor,
     saved: Tensor,
     d_out: Tensor | None,
     d_hn: Tensor | None,
     d_cn: Tensor | None,
+    d_c_out: Tensor | None,
     mode: str,
     needed: Sequence[bool],
-    noise: Weights,
-    d_c_out: Tensor | None,
 ) -> list[Tensor]:
     """The gradients that are needed, of x, h0, c0 and the weights in this order."""
     if len(needed) != 3 + len(weights):
@@ -107,29 +107,15 @@ def layer_backward(
     return [grad for grad in grads if grad is not None]
 
 
-def layer_backward_shapes(
-    x: Tensor,
-    h0: Tensor,
-    c0: Tensor | None,
-    weights: Weights,
-    lengths: Tensor | None,
-    out: Tensor,
-    saved: Tensor,
-    d_out: Tensor | None,
-    d_hn: Tensor | None,
-    d_cn: Tensor | None,
-    mode: str,
-    needed: Sequence[bool],
-    *others: Any,
-) -> list[Tensor]:
+def layer_backward_shapes(x: Tensor, h0: Tensor, c0: Tensor | None, weights: Weights, *others: Any) -> list[Tensor]:
     inputs = (x, h0, c0, *weights)
-    return [t.new_empty(t.shape) for t, need in zip(inputs, needed, strict=True) if need and t is not None]
+    return [t.new_empty(t.shape) for t, need in zip(inputs, others[-1], strict=True) if need and t is not None]
 
 
 def remember(ctx: Any, inputs: tuple, output: tuple) -> None:
-    x, h0, c0, weights, lengths, mode, save, noise, c_of_all_steps = inputs
+    x, h0, c0, weights, lengths, mode, _, noise, c_of_all_steps = inputs
     out, _, _, _, saved = output
-    ctx.mode, ctx.saves, ctx.number_of_weights, ctx.c_of_all_steps = mode, save, len(weights), c_of_all_steps
+    ctx.mode, ctx.number_of_weights, ctx.c_of_all_steps = mode, len(weights), c_of_all_steps
     ctx.save_for_backward(x, h0, c0, lengths, out, saved, *weights, *noise)
 
 
@@ -147,9 +133,7 @@ def gradients(
         grads = kernels.differentiable_backward(ctx.mode, x, h0, c0, weights, lengths, noise, d_all, needed)
     else:
         found = iter(
-            torch.ops.tidegate.layer_backward(
-                x, h0, c0, weights, lengths, out, saved, d_out, d_hn, d_cn, ctx.mode, needed, noise, d_c_out
-            )
+            torch.ops.tidegate.layer_backward(x, h0, c0, weights, lengths, noise, out, saved, *d_all, ctx.mode, needed)
         )
         grads = [next(found) if need else None for need in needed]
     return grads[0], grads[1], grads[2], grads[3:], None, None, None, [None] * len(noise), None
@@ -163,9 +147,8 @@ torch.library.define(
 )
 torch.library.define(
     BACKWARD,
-    "(Tensor x, Tensor h0, Tensor? c0, Tensor?[] weights, Tensor? lengths, Tensor out, Tensor saved,"
-    " Tensor? d_out, Tensor? d_hn, Tensor? d_cn, str mode, bool[] needed,"
-    " Tensor?[] noise, Tensor? d_c_out) -> Tensor[]",
+    "(Tensor x, Tensor h0, Tensor? c0, Tensor?[] weights, Tensor? lengths, Tensor?[] noise, Tensor out, Tensor saved,"
+    " Tensor? d_out, Tensor? d_hn, Tensor? d_cn, Tensor? d_c_out, str mode, bool[] needed) -> Tensor[]",
 )
 torch.library.impl(NAME, "CPU", layer)
 torch.library.impl(BACKWARD, "CPU", layer_backward)
