@@ -47,6 +47,15 @@ def test_what_cannot_be_read_is_told_with_its_line(tmp_path, line, says):
         read_tsf(written(tmp_path, HEAD + line + "\n"))
 
 
+@pytest.mark.parametrize("read", [read_tsf, read_m4])
+def test_a_broken_byte_is_refused_with_its_place(read, tmp_path):
+    text = HEAD + "Zürich:2000-01-31 00-00-00:1,2\n" if read is read_tsf else "V1,V2,V3\nZürich,1,2\n"
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode() + b"# \xff\n")
+    with pytest.raises(DataError, match=r"0xff in line \d+"):
+        read(path)
+
+
 def test_rows_of_the_m4_competition_end_where_they_end(tmp_path):
     path = tmp_path / "Weekly-train.csv"
     path.write_text('"V1","V2","V3","V4"\n"W1","1","2",""\n"W2","3","4","5.5"\n')

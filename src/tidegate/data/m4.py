@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tidegate.data.encoding import scan
+from tidegate.data.header import as_numbers, bad_line
+from tidegate.data.unpack import Source
 from tidegate.errors import DataError
 
 MISSING = ("", "NA", "NaN", "nan")
@@ -28,32 +31,27 @@ def read_m4(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     """
     ids: list[str] = []
     series: list[np.ndarray] = []
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        rows = csv.reader(file)
-        next(rows)
-        for row in rows:
-            if not row:
-                continue
-            name, *cells = row
-            last = len(cells)
-            while last and cells[last - 1] in MISSING:
-                last -= 1
-            try:
-                values = np.array([np.nan if cell in MISSING else float(cell) for cell in cells[:last]])
-            except ValueError as error:
-                raise DataError(
-                    got=f"{error.args[0].split(':')[-1].strip()} in {path}, line {rows.line_num}",
-                    wanted="a name, then numbers",
-                    do="correct it",
-                ) from None
-            if not last:
-                raise DataError(
-                    got=f"the series {name!r} without values in {path}, line {rows.line_num}",
-                    wanted="numbers after its name",
-                    do="leave it out",
-                )
-            ids.append(name)
-            series.append(values)
+    rows = csv.reader(Source(path, scan(path, None).encoding).lines())
+    next(rows)
+    for row in rows:
+        if not row:
+            continue
+        name, *cells = row
+        last = len(cells)
+        while last and cells[last - 1] in MISSING:
+            last -= 1
+        try:
+            values = as_numbers(cells[:last], MISSING)
+        except ValueError as error:
+            raise bad_line(path, rows.line_num, repr(error.args[0]), "a name, then numbers") from None
+        if not last:
+            raise DataError(
+                got=f"the series {name!r} without values in {path}, line {rows.line_num}",
+                wanted="numbers after its name",
+                do="leave it out",
+            )
+        ids.append(name)
+        series.append(values)
     if not series:
         raise DataError(got=f"{path} without rows", wanted="a row a series", do="check the file")
     return np.array(ids, dtype=object), series

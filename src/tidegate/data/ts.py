@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tidegate.data.header import as_numbers, bad_line, settings_of, split_at_data
 from tidegate.data.labels import labels_from_text
 from tidegate.data.sequences import Dataset, Sequences, as_sequences
 from tidegate.errors import DataError
@@ -37,29 +38,12 @@ def _read(path: Path) -> Sequences:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise DataError(got=f"{path} that is not UTF-8 text", wanted="a .ts file", do="check the file") from None
-    header: dict[str, str] = {}
-    cases: list[np.ndarray] = []
-    labels: list[str] = []
-    numbers: list[int] = []
-    in_data = False
-    for number, raw in enumerate(lines, start=1):
-        line = raw.strip()
-        if not line or line.startswith("#"):
-            continue
-        if in_data:
-            case, label = _case(line, path, number, header)
-            cases.append(case)
-            labels.append(label)
-            numbers.append(number)
-        elif line.lower() == "@data":
-            in_data = True
-        elif line.startswith("@"):
-            key, _, value = line[1:].partition(" ")
-            header[key.lower()] = value.strip()
-        else:
-            raise _bad(path, number, f"{line[:40]!r} before @data", "a line that begins with @ or #")
-    if not cases:
+    settings, data = split_at_data(path, lines)
+    header = settings_of(settings)
+    found = [_case(line, path, number, header) for number, line in data]
+    if not found:
         raise DataError(got=f"{path} without cases", wanted="a line for each after @data", do="check the file")
+    cases, labels = zip(*found, strict=True)
     widths = {case.shape[1] for case in cases}
     if len(widths) > 1:
         raise DataError(got=f"{path} with {sorted(widths)} channels", wanted="one number of channels", do="correct it")
@@ -68,40 +52,26 @@ def _read(path: Path) -> Sequences:
             got=f"{path} with cases of unequal length", wanted="equal ones, as @equalLength says", do="correct one"
         )
     sequences = as_sequences(cases, what=str(path))
-    known = header.get("classlabel", "true").split()[0].lower() != "false"
-    rows = np.repeat(np.array(numbers), sequences.lengths)
+    known = (header.get("classlabel") or "true").split()[0].lower() != "false"
+    rows = np.repeat(np.array([number for number, _ in data]), sequences.lengths)
     return replace(sequences, y=labels_from_text(np.array(labels)) if known else None, rows=rows)
 
 
 def _case(line: str, path: Path, number: int, header: dict[str, str]) -> tuple[np.ndarray, str]:
     *channels, label = line.split(":")
     if header.get("timestamps", "").lower() == "true":
-        raise _bad(path, number, "values with time stamps", "values alone (@timeStamps false)")
+        raise bad_line(path, number, "values with time stamps", "values alone (@timeStamps false)")
     if not channels:
-        raise _bad(path, number, "a case without a label", "the label as the last field after ':'")
+        raise bad_line(path, number, "a case without a label", "the label as the last field after ':'")
     known = header.get("classlabel", "").split()[1:]
     if known and label.strip() not in known:
-        raise _bad(path, number, f"the label {label.strip()!r}", f"one of {', '.join(known)}, as @classLabel says")
+        raise bad_line(path, number, f"the label {label.strip()!r}", f"one of {', '.join(known)}, as @classLabel says")
     rows = []
     for c, channel in enumerate(channels):
-        values = [value.strip() for value in channel.split(",")]
         try:
-            rows.append(np.array([np.nan if value in MISSING else float(value) for value in values]))
-        except ValueError:
-            wrong = next(value for value in values if value not in MISSING and not _is_number(value))
-            raise _bad(path, number, f"{wrong!r} in channel {c}", "a number") from None
+            rows.append(as_numbers([value.strip() for value in channel.split(",")], MISSING))
+        except ValueError as error:
+            raise bad_line(path, number, f"{error.args[0]!r} in channel {c}", "a number") from None
     if len({len(row) for row in rows}) > 1:
-        raise _bad(path, number, "channels of unequal length", "as many steps in each")
+        raise bad_line(path, number, "channels of unequal length", "as many steps in each")
     return np.stack(rows, axis=1), label.strip()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _bad(path: Path, number: int, got: str, wanted: str) -> DataError:
-    return DataError(got=f"{got} in {path}, line {number}", wanted=wanted, do="correct or fill that line")
