@@ -14,6 +14,7 @@ import torch
 
 from tidegate.compare.verdict import REPEAT, Contestant
 from tidegate.data import Dataset, Sequences
+from tidegate.errors import RunError
 from tidegate.tasks.run import Run, write_json
 
 FEATURES = 5000
@@ -34,24 +35,35 @@ def baselines_of(task: str, dataset: Dataset) -> dict[str, Contestant]:
     return _of_steps(dataset) if dataset.train.per_step else _of_sequences(dataset)
 
 
-def write_baselines(run: Run) -> dict[str, float]:
-    """The score of each baseline on a run's test part, kept in its folder; nothing where it has none.
+def write_baselines(run: Run) -> None:
+    """Keep the score of each baseline on a run's test part in its folder, unless they are there already.
 
-    Those of forecasts stand beside their scores already.
+    Those of forecasts stand beside their scores.
     """
-    if run.task == "forecasting":
-        return {}
     path = run.folder / BASELINES
-    if path.exists():
-        return json.loads(path.read_text(encoding="utf-8"))
-    model, dataset = run.model(), run.dataset()
+    if run.task == "forecasting" or path.exists():
+        return
+    model, dataset = run.model(), run.dataset
     found: dict[str, float] = {}
     if dataset.test is not None:
         train, test = (model.preparation_.encode(model._labeled(part)) for part in (dataset.train, dataset.test))
         contestants = baselines_of(run.task, replace(dataset, train=train, test=test))
         found = {name: float(one.scores.mean()) for name, one in contestants.items()}
     write_json(path, found)
-    return found
+
+
+def read_baselines(run: Run) -> dict[str, float]:
+    """What `write_baselines` has kept, the best first; nothing where that was not measured."""
+    path = run.folder / BASELINES
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return dict(sorted(found.items(), key=lambda one: one[1], reverse=run.task == "classification"))
+    except (OSError, ValueError, AttributeError, TypeError):
+        raise RunError(
+            got=f"{path} that cannot be read", wanted="the scores as they were written", do="delete that file"
+        ) from None
 
 
 def _of_labels(dataset: Dataset) -> dict[str, Contestant]:

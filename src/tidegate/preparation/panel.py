@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tidegate.data.sequences import numbers
+from tidegate.errors import DataError
 from tidegate.preparation.frequency import Frequency
 
 LISTS = ("past_names", "future_names", "static_names", "seasons")
@@ -166,9 +168,6 @@ def as_panel(X: Any, covariates: Any = None, source: str = "X") -> Panel:
     >>> len(as_panel(np.zeros((3, 20)))), as_panel([1.0, 2.0, 3.0]).lengths.tolist()
     (3, [3])
     """
-    from tidegate.data.sequences import numbers
-    from tidegate.errors import DataError
-
     several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) == 1
     if several:
         series = [numbers(one, source).astype(np.float64) for one in X]
@@ -210,8 +209,6 @@ def trimmed(panel: Panel) -> tuple[Panel, int]:
 
     Returns it, and how many series were left out.
     """
-    from tidegate.errors import DataError
-
     y, past, future, starts, kept = [], [], [], [], []
     for n, one in enumerate(panel.y):
         bad = np.isinf(one)

@@ -96,6 +96,11 @@ class Windows:
         )  # fmt: skip
 
     @property
+    def season(self) -> int:
+        """The shortest season; 1 where nothing comes around."""
+        return self.seasons[0] if self.seasons else 1
+
+    @property
     def history(self) -> int:
         """Steps to look back on before the first that is read."""
         if not self.seasons:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tidegate.compare.baselines import BASELINES
+from tidegate.compare.baselines import read_baselines
 from tidegate.data import Sequences
 from tidegate.errors import RunError
 from tidegate.files import write_whole
@@ -43,7 +42,7 @@ def summary(run: Run) -> str:
         if part in metrics
     ]
     line = f"{_title(run)}: {', '.join(parts)} ({metrics['seconds']:.0f} s, {metrics['parameters']:,} parameters)"
-    beside = _baselines(run)
+    beside = read_baselines(run)
     if not beside:
         return line
     metric = _compared(run)
@@ -75,20 +74,6 @@ def _monitor(run: Run) -> str:
 def _compared(run: Run) -> str:
     """The metric of the baselines."""
     return "mse" if run.task == "regression" else "accuracy"
-
-
-def _baselines(run: Run) -> dict[str, float]:
-    """What simple methods reach on the run's test part, the best first; nothing where that was not measured."""
-    path = run.folder / BASELINES
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return dict(sorted(found.items(), key=lambda one: one[1], reverse=run.task == "classification"))
-    except (OSError, ValueError, AttributeError, TypeError):
-        raise RunError(
-            got=f"{path} that cannot be read", wanted="the scores as they were written", do="delete that file"
-        ) from None
 
 
 def _finished(run: Run) -> dict[str, Any]:
@@ -126,7 +111,7 @@ def _section(run: Run) -> dict[str, Any]:
         figures.learning_curve("Loss", history, metrics["kept"], chosen_by),
         figures.score_curve(NAMES[monitor].capitalize(), history, metrics["kept"], monitor, chosen_by),
     ]
-    model, dataset = run.model(), run.dataset()
+    model, dataset = run.model(), run.dataset
     part = dataset.train if dataset.test is None else dataset.test
     where = f"{_counted(len(part))} of {'training data' if dataset.test is None else 'the test set'}"
     part = model._labeled(part)
@@ -144,7 +129,7 @@ def _section(run: Run) -> dict[str, Any]:
     if run.has_changed(dataset):
         notes.append(f"{run.data} has changed since the model was trained; the figures show it as it is now")
     scored = "test" if "test" in metrics else "train"
-    beside = _baselines(run)
+    beside = read_baselines(run)
     metric = _compared(run)
     ranked: list[tuple[str, str, bool]] = []
     if beside:

@@ -393,7 +393,6 @@ class Forecaster(SequenceEstimator):
         self.windows_: Windows = Windows.fit(data, H, window, season, bool(self.log))
         self.preparation_: Any = self.windows_
         self.n_features_in_ = self.windows_.n_channels
-        self.seasonality_ = self.windows_.seasons[0] if self.windows_.seasons else 1
         store = self.windows_.store(data)
         # Of a short series all is needed to learn from.
         least = max(2 * H, 2 * LEAST_SEEN)
@@ -454,11 +453,7 @@ class Forecaster(SequenceEstimator):
             For a DataFrame one with the columns id, time, target (the median) and q0.025 to q0.975; for arrays the
             medians (horizon,), or (n, horizon).
         """
-        self._check_fitted()
-        if X is None:
-            panel = self.context_
-        else:
-            panel = self.read(X, y, Reading(**reading).or_else(self.reading_ or Reading())).train
+        panel = self._panel(X, y, reading)
         found = self.forecast(panel)
         if panel.source in ("X", "y"):
             middle = found[:, :, MIDDLE]
@@ -468,10 +463,14 @@ class Forecaster(SequenceEstimator):
 
     def predict_quantiles(self, X: Any = None, y: Any = None, **reading: Any) -> np.ndarray:
         """The quantiles 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975 of each series and step, (n, horizon, 7)."""
+        return self.forecast(self._panel(X, y, reading))
+
+    def _panel(self, X: Any, y: Any, reading: dict[str, Any]) -> Panel:
+        """The series after whose end `predict` forecasts."""
         self._check_fitted()
         if X is None:
-            return self.forecast(self.context_)
-        return self.forecast(self.read(X, y, Reading(**reading).or_else(self.reading_ or Reading())).train)
+            return self.context_
+        return self.read(X, y, Reading(**reading).or_else(self.reading_ or Reading())).train
 
     def forecast(self, panel: Panel, rows: np.ndarray | None = None, ends: np.ndarray | None = None) -> np.ndarray:
         """Quantiles [B, H, Q] of the horizons after so many steps of these series; after the end of each where none."""
@@ -539,9 +538,10 @@ class Forecaster(SequenceEstimator):
 
     def evaluate(self, panel: Panel, rows: np.ndarray, ends: np.ndarray) -> dict[str, Any]:
         """The scores of forecasts of these series from these ends, beside those of the simplest methods, as JSON."""
-        found = scores(panel.y, rows, ends, self.forecast(panel, rows, ends), QUANTILES, self.seasonality_)
+        season = self.windows_.season
+        found = scores(panel.y, rows, ends, self.forecast(panel, rows, ends), QUANTILES, season)
         found["worst"] = [[str(panel.ids[n]), mase] for n, mase in found["worst"]]
-        return {**found, "season": self.seasonality_, "n": len(np.unique(rows)), "forecasts": len(rows)}
+        return {**found, "season": season, "n": len(np.unique(rows)), "forecasts": len(rows)}
 
     def _build(self) -> ForecastNetwork:  # type: ignore[override]
         return ForecastNetwork(
@@ -572,5 +572,4 @@ class Forecaster(SequenceEstimator):
 
     def _restore(self, fitted: dict[str, Any]) -> None:
         self.windows_ = self.preparation_
-        self.seasonality_ = self.windows_.seasons[0] if self.windows_.seasons else 1
         self._context = fitted["context"]

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,9 @@ class Run:
             )
         return load(self.folder)
 
+    @cached_property
     def dataset(self) -> Dataset:
-        """The data of the run, split as it was."""
+        """The data of the run, read once, split as it was."""
         try:
             return with_test(read_source(self.data, self.task, Reading(**self.reading)).dataset)
         except DataError as error:
@@ -381,7 +383,7 @@ def evaluate(
     with _said(say):
         if data is None:
             run = open_run(folder)
-            dataset = run.dataset()
+            dataset = run.dataset
             if run.has_changed(dataset):
                 say(f"{run.data} has changed since the model was trained on it: its test part may hold training data")
             return _scored(model, dataset, say)
