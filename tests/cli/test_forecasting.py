@@ -73,6 +73,20 @@ def test_the_page_shows_forecasts_and_what_came(finished):
     assert (finished / "run" / "report.html").read_text() == page
 
 
+def test_columns_go_by_name_without_case(finished, capsys):
+    command = ["describe", str(finished / "sales.csv"), "--task", "forecasting", "--json", "--id", "SHOP"]
+    assert run([*command, "--target", "Sold", "--future", "Price"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["target"], told["known ahead"]) == ("sold", ["price"])
+
+
+def test_evaluate_tells_how_another_table_was_understood(finished, tmp_path, capsys):
+    table = sales(n=70)
+    table[table["date"] != "2020-03-01"].to_csv(tmp_path / "later.csv", index=False)
+    assert run(["evaluate", str(finished / "run"), str(tmp_path / "later.csv")]) == 0
+    assert "2 of 140 steps of 2 series are missing" in capsys.readouterr().err
+
+
 def test_describe_tells_of_series(finished, capsys):
     command = ["describe", str(finished / "sales.csv"), "--task", "forecasting", "--id", "shop", "--target", "sold"]
     assert run(command) == 0
@@ -91,7 +105,8 @@ def test_describe_tells_of_series(finished, capsys):
         (lambda f: f.iloc[::-1], ["--horizon", "2"], "backwards"),
         (lambda f: f.assign(sold=-f["sold"]), ["--horizon", "2", "--log"], "logarithm"),
         (lambda f: f, ["--horizon", "2", "--class-weight", "balanced"], "--class-weight for forecasting"),
-        (lambda f: f, ["--horizon", "2", "--future", "rain"], "'rain' in --future"),
+        (lambda f: f, ["--horizon", "2", "--future", "rain"], "without the column 'rain'"),
+        (lambda f: f, ["--horizon", "2", "--future", "pryce"], "--future price"),
         (lambda f: f, ["--horizon", "2", "--windows", "0"], "windows=0"),
     ],
 )

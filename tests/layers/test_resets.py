@@ -205,6 +205,10 @@ WRONG = {
     "text": {"resets": "no"},
     "a state without resets": {"reset_to": torch.zeros(1, 2, 5)},
     "a state of another size": {"resets": torch.ones(6, 2, dtype=torch.bool), "reset_to": torch.zeros(1, 2, 4)},
+    "a state of another size where nothing is reset": {
+        "resets": torch.zeros(6, 2, dtype=torch.bool),
+        "reset_to": torch.zeros(1, 2, 4),
+    },
     "a pair of states": {"resets": torch.ones(6, 2, dtype=torch.bool), "reset_to": (torch.zeros(1, 2, 5),) * 2},
 }
 

@@ -138,13 +138,14 @@ def run_layer(
                 got="lengths with an unbatched input", wanted="a batch", do="cut the input to its real steps instead"
             )
         lengths = check_lengths(lengths, T, B)
-    pieces = None
+    pieces, to = None, None
     if resets is not None:
         if not batched:
             resets = torch.as_tensor(resets).unsqueeze(-1)
         pieces = Pieces.of(check_resets(resets, T, B, batch_first), lengths, T, B)
+        if reset_to is not None:
+            to = _state_of(layer, _for_all(layer, reset_to, B), x, batched)
     if pieces is not None:
-        to = None if reset_to is None else _state_of(layer, _for_all(layer, reset_to, B), x, batched)
         state, lengths = pieces.before(state, to), pieces.pieces
     output, final, states = _run(layer, x, state, lengths, weights, return_states, watched)
     if pieces is not None:

@@ -64,11 +64,12 @@ def roles_of(columns: Sequence[str], reading: Reading, source: str, *, strict: b
         strict: refuse a name that was said and is not there; else it is not there, as in data to predict for.
     """
     target = reading.target if reading.target is not None else ("y",)
-    found_targets = [_find(name, columns, source, "target", strict and reading.target is not None) for name in target]
-    found_id = _find(
+    asked = strict and reading.target is not None
+    found_targets = [find_column(name, columns, source, "target", asked) for name in target]
+    found_id = find_column(
         "id" if reading.id is None else reading.id, columns, source, "id", strict and reading.id is not None
     )
-    found_time = _find(
+    found_time = find_column(
         "time" if reading.time is None else reading.time, columns, source, "time", strict and reading.time is not None
     )
     named = [name for name in (found_id, found_time, *found_targets) if name is not None]
@@ -83,7 +84,7 @@ def roles_of(columns: Sequence[str], reading: Reading, source: str, *, strict: b
     if steps is not None:
         channels = steps
     elif reading.channels is not None:
-        chosen = [_find(name, columns, source, "channels", True) for name in reading.channels]
+        chosen = [find_column(name, columns, source, "channels", True) for name in reading.channels]
         channels = tuple(name for name in chosen if name is not None)
         if repeated := [name for name in channels if channels.count(name) > 1]:
             raise DataError(
@@ -176,7 +177,7 @@ def beside_steps(columns: Sequence[str], steps: Sequence[str]) -> list[str]:
     return [name for name in columns if name not in known and run_of(name) in runs]
 
 
-def _find(name: str, columns: Sequence[str], source: str, option: str, needed: bool) -> str | None:
+def find_column(name: str, columns: Sequence[str], source: str, option: str, needed: bool = True) -> str | None:
     """The column of a name, without case where none is spelled the same."""
     if name in columns:
         return name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,12 @@ from tidegate.data.read import is_built_in
 from tidegate.data.table import Table
 from tidegate.data.tsf import read_tsf
 from tidegate.errors import DataError
-from tidegate.preparation.columns import LIKE_ID, LIKE_TIME, folded
+from tidegate.preparation.columns import LIKE_ID, LIKE_TIME, find_column, folded
 from tidegate.preparation.frequency import Frequency, find_frequency
 from tidegate.preparation.panel import Panel, as_panel, trimmed
 from tidegate.preparation.reading import Reading
 from tidegate.preparation.table import MOST_CATEGORIES, Frame, NamedColumns
-from tidegate.preparation.time import DAY, HOUR, read_times
+from tidegate.preparation.time import DAY, HOUR, Times, read_times
 
 if TYPE_CHECKING:
     import pandas
@@ -154,8 +154,8 @@ def _of_tsf(path: Path, reading: Reading) -> PanelRead:
 def _of_table(table: NamedColumns, reading: Reading, source: str, name: str, tell: Tell | None = None) -> PanelRead:
     columns = list(table.columns)
     notes: list[str] = []
-    id_name = _named(columns, reading.id, IDS, "--id")
-    time_name = _named(columns, reading.time, TIMES, "--time")
+    id_name = _named(columns, reading.id, IDS, "id", source)
+    time_name = _named(columns, reading.time, TIMES, "time", source)
     if reading.layout == "wide" or (reading.layout is None and _numbered(columns) and time_name is None):
         return _of_wide(table, replace(reading, layout="wide"), source, name, id_name)
     text = [one for one in (id_name, time_name) if one is not None]
@@ -200,21 +200,8 @@ def _of_long(
     notes: list[str],
 ) -> PanelRead:
     """A row a step: sorted out by series, put on the grid of their times."""
-    import pandas as pd
-
     numbers_of = _target_numbers(frame, target, table, source)
-    codes, ids = np.zeros(len(frame), dtype=np.int64), np.array(["series"], dtype=object)
-    if id_name is not None:
-        missing = np.flatnonzero(frame[id_name].isna().to_numpy())
-        if len(missing):
-            raise DataError(
-                got=f"an empty cell in {table.place(int(missing[0]))}, column {id_name!r} of {source}",
-                wanted="the name of the series in every row",
-                do="fill it, or leave the row out",
-            )
-        codes, found = pd.factorize(frame[id_name])
-        ids = np.array(found.tolist(), dtype=object)
-    groups = list(np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1]))
+    groups, ids = _groups(frame, id_name, table, source)
     frequency = None
     if time_name is None:
         notes.append("no column of times: the order of the rows counts")
@@ -223,78 +210,37 @@ def _of_long(
         times = read_times(frame[time_name], table.place, reading.time_format)
         if times.note:
             notes.append(times.note)
-        values = times.values
-        if times.unit == "us":
-            raise DataError(
-                got=f"dates before 1678 or after 2261 in the column {time_name!r} of {source}",
-                wanted="dates that nanoseconds reach",
-                do="number the steps",
-            )
-        if times.kind not in ("date", "number") or values.dtype.kind == "f":
-            raise DataError(
-                got=f"{times.describe()} in the column {time_name!r} of {source}",
-                wanted="dates or whole numbers",
-                do="write dates, or number the steps",
-            )
-        backward = 0
-        for k, rows in enumerate(groups):
-            order = np.argsort(values[rows], kind="stable")
-            backward += bool((np.diff(values[rows]) < 0).any())
-            groups[k] = rows[order]
-            same = np.flatnonzero(np.diff(values[groups[k]]) == 0)
-            if len(same):
-                again = groups[k][same[0] + 1]
-                of = f" of the series {ids[k]}" if id_name is not None else ""
-                raise DataError(
-                    got=f"the time {frame[time_name].iloc[again]} twice{of} in {source}, "
-                    f"the second in {table.place(int(again))}",
-                    wanted="one row for each series and time",
-                    do="remove one, or name the series with --id" if id_name is None else "remove one",
-                )
-        if backward:
-            raise DataError(
-                got=f"times that go backwards in the column {time_name!r} of {source}"
-                + (f", in {backward} of {len(groups)} series" if id_name is not None else ""),
-                wanted="rows in the order of time",
-                do="sort the table by it, or name the series with --id" if id_name is None else "sort the table by it",
-            )
+        _refuse_unlike_steps(times, time_name, source)
+        groups = _in_order(times.values, groups, ids, id_name is not None, frame[time_name], table, source)
         frequency = find_frequency(
-            [values[rows] for rows in groups], times.kind == "date", f"the column {time_name!r} of {source}"
+            [times.values[rows] for rows in groups], times.kind == "date", f"the column {time_name!r} of {source}"
         )
-        steps = [frequency.steps(values[rows]) for rows in groups]
+        steps = [frequency.steps(times.values[rows]) for rows in groups]
     beside = [one for one in frame.columns if one not in (id_name, time_name, target)]
-    future_names = _listed(reading.future, beside, "--future", source)
-    if reading.channels is not None:
-        beside = [*_listed(reading.channels, beside, "--channels", source), *future_names]
+    future_names = _listed(reading.future, beside, "future", source)
+    chosen = None if reading.channels is None else _listed(reading.channels, beside, "channels", source)
+    reading = replace(reading, channels=chosen, future=None if reading.future is None else future_names)
+    if chosen is not None:
+        beside = [*chosen, *future_names]
     arrays, categories, left = _columns(frame, list(dict.fromkeys(beside)), reading, table, source)
     if left:
         notes.append(f"left out: {', '.join(left)}")
-
-    def is_static(values: np.ndarray) -> bool:
-        return len(groups) > 1 and all(bool((values[rows] == values[rows[0]]).all()) for rows in groups)
-
-    static_names = [one for one in arrays if one not in future_names and is_static(arrays[one])]
+    static_names = [one for one in arrays if one not in future_names and _is_static(arrays[one], groups)]
     past_names = [one for one in arrays if one not in (*future_names, *static_names)]
 
-    def gridded(values: np.ndarray, k: int) -> np.ndarray:
-        at = steps[k] - steps[k][0]
-        grid = np.full((int(at[-1]) + 1, *values.shape[1:]), np.nan)
-        grid[at] = values[groups[k]]
-        return grid
+    def on_grid(values: np.ndarray) -> list[np.ndarray]:
+        return [_on_grid(values[rows], at - at[0]) for rows, at in zip(groups, steps, strict=True)]
 
-    def beside_of(names: list[str]) -> list[np.ndarray]:
-        if not names:
-            return []
-        together = np.stack([arrays[one] for one in names], axis=1)
-        return [gridded(together, k) for k in range(len(groups))]
+    def together(names: Sequence[str]) -> list[np.ndarray]:
+        return on_grid(np.stack([arrays[one] for one in names], axis=1)) if names else []
 
     panel = Panel(
-        [gridded(numbers_of, k) for k in range(len(groups))],
+        on_grid(numbers_of),
         np.array([one[0] for one in steps], dtype=np.int64),
         ids,
         frequency,
-        beside_of(past_names),
-        beside_of(list(future_names)),
+        together(past_names),
+        together(future_names),
         np.array([[arrays[one][rows[0]] for one in static_names] for rows in groups]) if static_names else None,
         tuple(past_names),
         tuple(future_names),
@@ -314,6 +260,86 @@ def _of_long(
         target=targets,
     )  # fmt: skip
     return PanelRead(panel, reading, tuple(notes), name=name)
+
+
+def _groups(
+    frame: pandas.DataFrame, id_name: str | None, table: NamedColumns, source: str
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """The rows of each series, and the names of the series."""
+    import pandas as pd
+
+    if id_name is None:
+        return [np.arange(len(frame))], np.array(["series"], dtype=object)
+    missing = np.flatnonzero(frame[id_name].isna().to_numpy())
+    if len(missing):
+        raise DataError(
+            got=f"an empty cell in {table.place(int(missing[0]))}, column {id_name!r} of {source}",
+            wanted="the name of the series in every row",
+            do="fill it, or leave the row out",
+        )
+    codes, found = pd.factorize(frame[id_name])
+    groups = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    return list(groups), np.array(found.tolist(), dtype=object)
+
+
+def _refuse_unlike_steps(times: Times, time_name: str, source: str) -> None:
+    """Raise DataError where times cannot be put on a grid of regular steps."""
+    if times.unit == "us":
+        raise DataError(
+            got=f"dates before 1678 or after 2261 in the column {time_name!r} of {source}",
+            wanted="dates that nanoseconds reach",
+            do="number the steps",
+        )
+    if times.kind not in ("date", "number") or times.values.dtype.kind == "f":
+        raise DataError(
+            got=f"{times.describe()} in the column {time_name!r} of {source}",
+            wanted="dates or whole numbers",
+            do="write dates, or number the steps",
+        )
+
+
+def _in_order(
+    values: np.ndarray,
+    groups: list[np.ndarray],
+    ids: np.ndarray,
+    named: bool,
+    column: pandas.Series,
+    table: NamedColumns,
+    source: str,
+) -> list[np.ndarray]:
+    """The rows of each series by time; DataError where a time repeats or rows go backwards."""
+    ordered = [rows[np.argsort(values[rows], kind="stable")] for rows in groups]
+    for rows, of in zip(ordered, ids, strict=True):
+        same = np.flatnonzero(np.diff(values[rows]) == 0)
+        if len(same):
+            again = int(rows[same[0] + 1])
+            raise DataError(
+                got=f"the time {column.iloc[again]} twice{f' of the series {of}' if named else ''} in {source}, "
+                f"the second in {table.place(again)}",
+                wanted="one row for each series and time",
+                do="remove one" if named else "remove one, or name the series with --id",
+            )
+    backward = sum(bool((np.diff(values[rows]) < 0).any()) for rows in groups)
+    if backward:
+        raise DataError(
+            got=f"times that go backwards in the column {column.name!r} of {source}"
+            + (f", in {backward} of {len(groups)} series" if named else ""),
+            wanted="rows in the order of time",
+            do="sort the table by it" if named else "sort the table by it, or name the series with --id",
+        )
+    return ordered
+
+
+def _is_static(values: np.ndarray, groups: list[np.ndarray]) -> bool:
+    """Whether a column holds one value for each of several series."""
+    return len(groups) > 1 and all(bool((values[rows] == values[rows[0]]).all()) for rows in groups)
+
+
+def _on_grid(values: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Values [n, …] at the steps `at` of a grid, NaN between them."""
+    grid = np.full((int(at[-1]) + 1, *values.shape[1:]), np.nan)
+    grid[at] = values
+    return grid
 
 
 def _of_wide(table: NamedColumns, reading: Reading, source: str, name: str, id_name: str | None) -> PanelRead:
@@ -358,28 +384,15 @@ def _gap_notes(panel: Panel, empty: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _named(columns: list[str], said: str | None, likely: tuple[str, ...], option: str) -> str | None:
-    by_name = {folded(name): name for name in reversed(columns)}
+def _named(columns: list[str], said: str | None, likely: tuple[str, ...], option: str, source: str) -> str | None:
     if said is not None:
-        if said in columns:
-            return said
-        if folded(said) not in by_name:
-            raise DataError(
-                got=f"the unknown column {said!r}", wanted=f"one of {', '.join(columns[:10])}", do=f"correct {option}"
-            )
-        return by_name[folded(said)]
+        return find_column(said, columns, source, option)
+    by_name = {folded(name): name for name in reversed(columns)}
     return next((by_name[name] for name in likely if name in by_name), None)
 
 
-def _listed(said: Any, columns: list[str], option: str, source: str) -> tuple[str, ...]:
-    for one in said or ():
-        if one not in columns:
-            raise DataError(
-                got=f"the unknown column {one!r} in {option}",
-                wanted=f"some of {', '.join(columns[:10]) or 'none'} in {source}",
-                do=f"correct {option}",
-            )
-    return tuple(said or ())
+def _listed(said: Sequence[str] | None, columns: list[str], option: str, source: str) -> tuple[str, ...]:
+    return tuple(str(find_column(one, columns, source, option)) for one in said or ())
 
 
 def _numbered(columns: list[str]) -> bool:
@@ -393,22 +406,15 @@ def _targets(
 ) -> list[str]:
     """The columns that are forecast."""
     if reading.target is not None:
-        for one in reading.target:
-            if one not in columns:
-                raise DataError(
-                    got=f"the unknown column {one!r}",
-                    wanted=f"one of {', '.join(columns[:10])} in {source}",
-                    do="correct --target",
-                )
-        return list(reading.target)
+        return list(_listed(reading.target, columns, "target", source))
     rest = [one for one in columns if one not in taken]
     for one in rest:
         if folded(one) in ("y", "target", "value"):
             if folded(one) != "y":
                 notes.append(f"the column {one!r} is forecast")
             return [one]
-    beside = {*(reading.future or ()), *(reading.channels or ())}
-    numeric = [one for one in rest if frame[one].dtype.kind in "iuf" and one not in beside]
+    beside = {folded(one) for one in (*(reading.future or ()), *(reading.channels or ()))}
+    numeric = [one for one in rest if frame[one].dtype.kind in "iuf" and folded(one) not in beside]
     if len(numeric) != 1:
         shown = ", ".join(numeric[:10]) or "none"
         raise DataError(

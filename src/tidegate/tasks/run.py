@@ -378,9 +378,9 @@ def evaluate(
     The run's own data under another path is known by its checksum, and its test part alone is scored.
     """
     model = load(folder)
-    if isinstance(model, Forecaster):
-        return _evaluate_series(model, folder, data, reading, say)
     with _said(say):
+        if isinstance(model, Forecaster):
+            return _evaluate_series(model, folder, data, reading, say)
         if data is None:
             run = open_run(folder)
             dataset = run.dataset
@@ -409,6 +409,9 @@ def _evaluate_series(
     _, whole, rows, ends = model.parts(read)
     if data is None and run is not None and whole.fingerprint() != run.data_fingerprint:
         say(f"{run.data} has changed since the model was trained on it: its last steps may be training data")
+    if data is not None:
+        for line in read.notes:
+            say(line)
     return {"test": model.evaluate(whole, rows, ends)}
 
 
