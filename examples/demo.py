@@ -10,9 +10,11 @@ from tidegate.report.run import summary, write_report
 from tidegate.tasks.run import fit_run
 
 
-def main(folder: Path = Path("runs/demo"), curve_steps: int = 5000, budget: str = "normal") -> Path:
+def main(
+    folder: Path = Path("runs/demo"), digits_epochs: int | None = None, curve_steps: int = 5000, budget: str = "normal"
+) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    digits = {"cell": "lstm", "hidden_size": 128, "num_layers": 2}
+    digits = {"cell": "lstm", "hidden_size": 128, "num_layers": 2, "epochs": digits_epochs}
     curve = {"cell": "gru", "hidden_size": 128, "steps": curve_steps, "learning_rate": 5e-4}
     runs = [
         fit_run("classification", "digits", digits, folder / "digits"),

@@ -20,7 +20,7 @@ def test_accelerate_yours(capsys):
 
 
 def test_demo(tmp_path, capsys, tiny):
-    page = demo.main(tmp_path / "demo", curve_steps=3, budget=tiny)
+    page = demo.main(tmp_path / "demo", digits_epochs=1, curve_steps=3, budget=tiny)
     assert page == tmp_path / "demo" / "report.html"
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("LSTM on digits")

@@ -254,8 +254,7 @@ def waves(tmp_path_factory):
     return path
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("sent", STATUS)
+@pytest.mark.parametrize(("jobs", "sent"), [(1, signal.SIGTERM), (2, signal.SIGINT)])
 def test_in_a_comparison(tmp_path, waves, jobs, sent):
     folder = tmp_path / "run"
     process = start("compare", "classification", waves, "--budget", "quick", "--jobs", jobs, "--out", folder)

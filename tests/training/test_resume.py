@@ -57,7 +57,7 @@ def assert_same_weights(folder, whole):
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 4, 9], ids=lambda rows: f"after-{rows}-checks")
+@pytest.mark.parametrize("rows", [0, 1, 9], ids=lambda rows: f"after-{rows}-checks")
 def test_killed_at_any_moment(tmp_path, whole, rows):
     folder = tmp_path / "run"
     process = start(folder)
