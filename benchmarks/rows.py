@@ -7,7 +7,9 @@ import ctypes
 import json
 import os
 import subprocess
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ class Recorder:
         self.path = path
         found = machine()
         self.birthplace: Row = {
+            **({"held_to": "avx2"} if is_held_to_avx2() else {}),
             "threads": found["threads"],
             "cpu": found["cpu"],
             "cores": found["cores"],
@@ -123,6 +126,40 @@ def use_threads(count: int | None) -> int:
     return count
 
 
+AVX2 = {
+    "TIDEGATE_ISA": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+}
+"""What holds ours, oneDNN, MKL and ATen to the instructions that most laptops have."""
+
+
+def is_held_to_avx2() -> bool:
+    """Whether this process was started so."""
+    return all(os.environ.get(name) == value for name, value in AVX2.items())
+
+
+def hold_to_avx2(arguments: list[str]) -> None:
+    """Begin this program again, held to AVX2, unless it is: libraries look at it once, when they are loaded."""
+    if not is_held_to_avx2():
+        os.environ.update(AVX2)
+        os.execv(sys.executable, [sys.executable, *arguments])
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """So many processes that only count beside this one."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+BESIDE = "{}, {} busy processes beside"
 KEPT = "{}, memory kept"  # a mode that was measured after `keep_memory`
 
 

@@ -80,6 +80,21 @@ def test_kernels_writes_a_row_for_everyone(only_tiny, tmp_path):
     assert rows[0]["ms"]["p20"] <= rows[0]["ms"]["p50"] <= rows[0]["ms"]["p80"]
 
 
+def test_kernels_run_beside_busy_processes(only_tiny, tmp_path):
+    out = ["--out", str(tmp_path / "a.jsonl")]
+    kernels.main(["--cells", "rnn", "--modes", "train", "--seconds", "0", "--beside", "1", *out])
+    assert {row["mode"] for row in rows_of(tmp_path / "a.jsonl")} == {"train, 1 busy processes beside"}
+
+
+def test_held_to_avx2_a_row_says_so(tmp_path):
+    out = tmp_path / "a.jsonl"
+    few = ["--cases", "curve", "--cells", "rnn", "--modes", "infer", "--seconds", "0", "--rounds", "3"]
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.kernels", *few, "--avx2", "--out", out], cwd=REPOSITORY, check=True
+    )
+    assert {row["held_to"] for row in rows_of(out)} == {"avx2"}
+
+
 def test_the_other_parts_write_rows(only_tiny, tmp_path, monkeypatch):
     monkeypatch.setitem(state.STATES, "small", Case("small", 5, 2, 3, 4, 1))
     out = tmp_path / "a.jsonl"
