@@ -568,8 +568,8 @@ def test_balanced_classes_find_the_rare_one_more_often():
 
 def test_a_weight_for_each_class_is_a_weight_for_each_of_its_sequences(tmp_path):
     X, y = overlapping()
-    by_class = SequenceClassifier(**SMALL, class_weight={0: 1.0, 1: 3.0}).fit(X, y)
-    by_sequence = SequenceClassifier(**SMALL).fit(X, y, sample_weight=np.where(y, 3.0, 1.0))
+    by_class = SequenceClassifier(**SMALL, checks=1, class_weight={0: 1.0, 1: 3.0}).fit(X, y)
+    by_sequence = SequenceClassifier(**SMALL, checks=1).fit(X, y, sample_weight=np.where(y, 3.0, 1.0))
     for a, b in zip(by_class.network_.parameters(), by_sequence.network_.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-2)
     by_class.save(tmp_path / "model")
@@ -763,7 +763,7 @@ def test_a_long_sequence_among_short_ones_is_not_padded_as_a_whole():
 
 
 def test_batches_of_parts_learn_what_whole_ones_do(monkeypatch):
-    from tidegate.training import data
+    from tidegate.tasks import examples
 
     X = [np.random.default_rng(k).normal(size=(400 if k == 0 else 3, 2)) for k in range(60)]
     y = np.arange(60) % 2
@@ -771,7 +771,7 @@ def test_batches_of_parts_learn_what_whole_ones_do(monkeypatch):
     drawn = {"dropout": 0.0, "noise": 0.0}
     settings = {"hidden_size": 4, "steps": 5, "validation_share": 0.0, "batch_size": 60, **drawn}
     whole = SequenceClassifier(**settings).fit(X, y)
-    monkeypatch.setattr(data, "SMALL", 0)
+    monkeypatch.setattr(examples, "SMALL", 0)
     parts = SequenceClassifier(**settings).fit(X, y)
     for a, b in zip(whole.network_.parameters(), parts.network_.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)

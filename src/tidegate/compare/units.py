@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from tidegate.data import Dataset
 from tidegate.errors import TrainingError
 from tidegate.probes import GradientFlow, gradient_flow, saturation, solve_recall, trace_gates
-from tidegate.tasks.base import PLAIN, SequenceEstimator
 from tidegate.tasks.load import TASKS
+from tidegate.tasks.sequences import PLAIN, SequenceEstimator
 
 VALIDATION_SHARE = 0.1
 """Of the training data: rates are chosen by it, on small data too."""
@@ -51,7 +51,8 @@ class Training:
 
     def run(self, dataset: Dataset) -> dict[str, Any]:
         """The scores and the learning curve; or {"failed": why} where the loss was not finite."""
-        model: SequenceEstimator = TASKS[self.task](
+        task: Any = TASKS[self.task]
+        model = task(
             cell=self.cell,
             hidden_size=self.hidden_size,
             learning_rate=self.learning_rate,

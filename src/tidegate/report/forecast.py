@@ -11,7 +11,7 @@ from tidegate.report import figures
 from tidegate.report.figures import Picture
 from tidegate.tasks.backtest import BASELINES, MODEL, best_baseline
 from tidegate.tasks.forecasting import QUANTILES, Forecaster
-from tidegate.tasks.run import Run, material_of
+from tidegate.tasks.run import Run
 
 NAMES = {
     "mase": "MASE",
@@ -62,7 +62,7 @@ def forecast_section(
 
     scored = metrics["test"]
     model: Any = run.model()
-    material = material_of(model, run.data, Reading(**run.reading))
+    material = model.material(model, run.data, Reading(**run.reading), None, None)
     notes = [verdict(scored), *run.notes]
     if material.fingerprint != run.data_fingerprint:
         notes.append(f"{run.data} has changed since the model was trained; the figures show it as it is now")

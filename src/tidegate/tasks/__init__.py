@@ -1,9 +1,10 @@
 """What people do with sequences: one file a task."""
 
-from tidegate.tasks.base import SequenceEstimator
+from tidegate.tasks.base import Estimator
 from tidegate.tasks.classification import SequenceClassifier
 from tidegate.tasks.forecasting import Forecaster
 from tidegate.tasks.load import TASKS, load
 from tidegate.tasks.regression import SequenceRegressor
+from tidegate.tasks.sequences import SequenceEstimator
 
-__all__ = ["TASKS", "Forecaster", "SequenceClassifier", "SequenceEstimator", "SequenceRegressor", "load"]
+__all__ = ["TASKS", "Estimator", "Forecaster", "SequenceClassifier", "SequenceEstimator", "SequenceRegressor", "load"]

@@ -1,94 +1,111 @@
-"""What the tasks share: scikit-learn's estimator contract around a network, with save and load."""
+"""What all tasks share: scikit-learn's estimator contract around a network, with save and load."""
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from numbers import Real
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import sklearn.exceptions
 import torch
 from sklearn.base import BaseEstimator
+from torch import nn
 
 from tidegate import errors
 from tidegate.bundle import write_bundle
-from tidegate.data import Dataset, Sequences, as_sequences
-from tidegate.data.sequences import numbers
-from tidegate.errors import BundleError, ConfigError, DataError
-from tidegate.layers import check_initialization, layer_of
-from tidegate.preparation import Preparation, Reading, hold_out
-from tidegate.tasks.network import SequenceNetwork, read_out_parts
-from tidegate.training import Fitted, Learner, Settings, Source, evaluation_batches, fit, own_randomness
+from tidegate.errors import BundleError, ConfigError
+from tidegate.layers import layer_of
+from tidegate.preparation import Reading
+from tidegate.training import Examples, Fitted, Learner, Settings, fit, own_randomness
 from tidegate.training.settings import check_at_least, check_number, shown
 
-DROPOUT, NOISE = 0.2, 0.1
-"""Where a sequence has one target."""
-PLAIN: dict[str, Any] = {"bidirectional": False, "readout": "last", "patch": 1, "dropout": 0.0, "noise": 0.0}
-"""One direction and the last state: all that bundles of format 1 and runs of format 2 knew."""
-PATCHED_TO = 60
-"""Steps about, that patches leave at most of nine in ten sequences with one target each: a few longer ones say
-nothing of the others."""
+if TYPE_CHECKING:
+    from tidegate.tasks.run import Run
+
+Say = Callable[[str], None]
+Tell = Callable[[int, int], None]
 
 
 class NotFittedError(errors.NotFittedError, sklearn.exceptions.NotFittedError):
     """Also scikit-learn's, so that code that catches its error goes on working."""
 
 
-class SequenceEstimator(BaseEstimator):
+class Material(ABC):
+    """What a run trains and scores a model on: what a task makes of a source.
+
+    Args:
+        estimator: the model, which may learn from the source what was not said.
+        data: a built-in name or a path.
+        reading: what was said of it.
+        tell: is told the bytes that are read, and all of them.
+        given: the parameters that a person has set in a new run; none where it is resumed, or only looked at.
+    """
+
+    unit: ClassVar[str] = "sequence"
+    """Of what chooses the kept weights."""
+    fingerprint: str
+    """Changes with the data."""
+    reading: Reading
+    """What was said of the source, and what was found."""
+
+    @abstractmethod
+    def __init__(self, estimator: Any, data: str, reading: Reading | None, tell: Tell | None, given: Any) -> None: ...
+
+    @abstractmethod
+    def set_up(self, estimator: Any) -> tuple[Examples, Examples | None]:
+        """What is trained on, and what chooses the kept weights; all that can be checked is checked here."""
+
+    @abstractmethod
+    def notes(self, estimator: Any, validation: Examples | None) -> list[str]:
+        """What a reader of the scores should know, each a line."""
+
+    @property
+    @abstractmethod
+    def description(self) -> str:
+        """What was understood, in a line."""
+
+    @abstractmethod
+    def metrics(self, estimator: Any) -> dict[str, Any]:
+        """The scores on each part, as JSON."""
+
+    @staticmethod
+    @abstractmethod
+    def evaluate(model: Any, data: str | None, reading: Reading | None, run: Run | None, say: Say) -> dict[str, Any]:
+        """The scores on the test part of the run's data, or on other data (its test part, or all of it)."""
+
+
+class Estimator(BaseEstimator):
     """A recurrent network behind fit, predict, score and save.
 
     Args:
         cell: rnn, lstm or gru.
         hidden_size: features of the recurrent state.
         num_layers: recurrent layers, one on top of the other.
-        bidirectional: read every sequence from both ends; none to do so where it has one target, since a target of a
-            step would be told by what comes after it.
-        readout: what a target of a sequence is told from: the last state, the mean, or the max of all states by
-            feature, attention (their mean, weighed by what they show; Zhou et al. 2016); several of these by commas;
-            or all, which is last,mean,max. None for all. A target of a step is told from the state of that step.
-        patch: steps that stand side by side as one step of the recurrence, which is so many times shorter; none for
-            as many as leave about 60 steps, or fewer, of nine in ten training sequences; 1 where every step has a
-            target.
-        dropout: share of features put to 0 in training, between layers and before the last linear layer; none for 0.2
-            where a sequence has one target, and 0 where every step has.
-        noise: standard deviation of what is added to every input in training; none for 0.1 where a sequence has one
-            target, and 0 where every step has.
-        initialization: of the recurrent weights, of `tidegate.layers.INITIALIZATIONS`, such as chrono, which begins
-            with a memory as long as the longest training sequence; none for open with an LSTM, and torch.
-        standardize: bring every channel to mean 0 and standard deviation 1, as measured on the training data.
-        missing: what to do with missing values (NaN): refuse; interpolate; or mask, which fills in the mean and adds a
-            channel that tells where. What it takes is learned from the training data.
-        epochs, steps, learning_rate, schedule, batch_size, clip, weight_decay, patience, validation_share, shift,
-            checks, seed: how to train; see `tidegate.training.Settings`.
+        dropout: share of features put to 0 in training.
+        epochs, steps, learning_rate, schedule, batch_size, clip, weight_decay, patience, validation_share, checks,
+            seed: how to train; see `tidegate.training.Settings`.
         verbose: show progress on standard error.
     """
 
     task: ClassVar[str]
-    prepared_by: ClassVar[Any] = Preparation
+    material: ClassVar[type[Material]]
+    """What a run of the task is trained and scored on."""
+    prepared_by: ClassVar[Any]
     """What makes the network's inputs, and is saved in the bundle."""
     __signature__: ClassVar[inspect.Signature]
     reading_: Reading | None = None
-    """How the table was read that the model was trained on; none where it was no table."""
+    """How the source was read that the model was trained on; none where it was no file."""
 
     def __init__(
         self,
         cell: str = "gru",
         hidden_size: int = 128,
         num_layers: int = 1,
-        bidirectional: bool | None = None,
-        readout: str | None = None,
-        patch: int | None = None,
         dropout: float | None = None,
-        noise: float | None = None,
-        initialization: str | None = None,
-        standardize: bool = True,
-        missing: str = "refuse",
         epochs: int | None = None,
         steps: int | None = None,
         learning_rate: float = Settings.learning_rate,
@@ -98,7 +115,6 @@ class SequenceEstimator(BaseEstimator):
         weight_decay: float = Settings.weight_decay,
         patience: int | None = None,
         validation_share: float | None = None,
-        shift: int = Settings.shift,
         checks: int | None = None,
         seed: int = Settings.seed,
         verbose: bool = False,
@@ -106,14 +122,7 @@ class SequenceEstimator(BaseEstimator):
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.readout = readout
-        self.patch = patch
         self.dropout = dropout
-        self.noise = noise
-        self.initialization = initialization
-        self.standardize = standardize
-        self.missing = missing
         self.epochs = epochs
         self.steps = steps
         self.learning_rate = learning_rate
@@ -123,7 +132,6 @@ class SequenceEstimator(BaseEstimator):
         self.weight_decay = weight_decay
         self.patience = patience
         self.validation_share = validation_share
-        self.shift = shift
         self.checks = checks
         self.seed = seed
         self.verbose = verbose
@@ -133,7 +141,8 @@ class SequenceEstimator(BaseEstimator):
         super().__init_subclass__()
         own = [p for p in inspect.signature(cls.__init__).parameters.values() if p.kind is not p.VAR_KEYWORD][1:]
         taken = {p.name for p in own}
-        shared = [p for p in inspect.signature(SequenceEstimator).parameters.values() if p.name not in taken]
+        parent = next(base for base in cls.__mro__[1:] if issubclass(base, Estimator))
+        shared = [p for p in inspect.signature(parent).parameters.values() if p.name not in taken]
         by_name = [p.replace(kind=p.KEYWORD_ONLY) for p in shared]
         cls.__signature__ = inspect.Signature(sorted([*own, *by_name], key=lambda p: p.kind))
 
@@ -141,79 +150,15 @@ class SequenceEstimator(BaseEstimator):
     def _get_param_names(cls) -> list[str]:
         return sorted(inspect.signature(cls).parameters)
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        tags.input_tags.two_d_array = False
-        tags.input_tags.allow_nan = self.missing != "refuse"
-        tags.target_tags.required = True
-        return tags
-
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, validation_data: Any = None) -> Any:
-        """Train on sequences X with targets y, and keep the weights that did best on the held-out share.
-
-        The same seed gives the same bits, and torch's global generators are left as they were; because dropout can
-        draw from no others, fits in threads of one process run one after the other.
-
-        Args:
-            X: an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames, a DataFrame indexed
-                by sequence and time, or Sequences as `tidegate.read_dataset` gives them.
-            y: the targets; none where the Sequences hold them.
-            sample_weight: what each sequence counts in the loss [n], in the share that is held out as in training. The
-                loss is a weighted mean; the metrics that choose the kept weights count all sequences the same.
-            validation_data: (X, y) to choose the kept weights with, in place of a share of the training data. In its
-                loss all sequences count the same, but for a classifier's `class_weight`, which holds here too.
-
-        Raises:
-            DataError: X or y cannot be used.
-            ConfigError: a parameter has a value that cannot work.
-            TrainingError: the loss is not finite.
-        """
-        before = dict(self.__dict__)
-        try:
-            for name in before:
-                if name.endswith("_"):
-                    delattr(self, name)
-            return self._fit(X, y, sample_weight, validation_data)
-        except BaseException:
-            # A model that was fitted stays as it was.
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> Any:
-        pair = None
-        if validation_data is not None:
-            pair = validation_data if isinstance(validation_data, (tuple, list)) else (validation_data,)
-            if not 1 <= len(pair) <= 2:
-                raise DataError(
-                    got=f"validation_data of {len(pair)} parts", wanted="(X, y)", do="pass validation_data=(X, y)"
-                )
-        data = self._with_weights(self._labeled(X, y), sample_weight)
-        self._train(*self._set_up(data, pair), progress=self.verbose)
-        return self
-
     def settings(self) -> Settings:
         """How to train, checked; and the network's parameters are checked on the way."""
         layer_of(str(self.cell))
         check_at_least("hidden_size", self.hidden_size, 1)
         check_at_least("num_layers", self.num_layers, 1)
-        check_at_least("patch", self.patch, 1, optional=True)
         if self.dropout is not None:
             check_number("dropout", self.dropout, least=0, below=1)
-        if self.noise is not None:
-            check_number("noise", self.noise, least=0)
-        read_out_parts(self.readout)
-        if self.initialization is not None:
-            check_initialization(str(self.initialization), str(self.cell))
-        for name in ("bidirectional", "standardize", "verbose"):
-            value = getattr(self, name)
-            if not isinstance(value, (bool, np.bool_)) and not (name == "bidirectional" and value is None):
-                raise ConfigError(
-                    got=f"{name}={shown(getattr(self, name))}", wanted="True or False", do=f"correct {name}"
-                )
-        names = Settings.__dataclass_fields__
-        settings = Settings(**{name: getattr(self, name) for name in names})
+        self._check_truth("verbose")
+        settings = Settings(**{name: getattr(self, name) for name in Settings.__dataclass_fields__})
         for name, value in self._parameters().items():
             try:
                 json.dumps(value)
@@ -225,154 +170,48 @@ class SequenceEstimator(BaseEstimator):
                 ) from None
         return settings
 
-    def _labeled(self, X: Any, y: Any = None) -> Sequences:
-        """X with its targets, checked."""
-        sequences = _sequences(X)
-        if y is None and sequences.y is not None:
-            return self._with_own_targets(sequences)
-        if y is None:
-            raise DataError(
-                got="y=None: this estimator requires y to be passed, but the target y is None",
-                wanted="a target to learn",
-                do="pass y",
-            )
-        return self._with_targets(sequences, _in_order_of(y, sequences))
+    def _check_truth(self, name: str, optional: bool = False) -> None:
+        value = getattr(self, name)
+        if not isinstance(value, (bool, np.bool_)) and not (optional and value is None):
+            raise ConfigError(got=f"{name}={shown(value)}", wanted="True or False", do=f"correct {name}")
 
-    def _with_weights(self, data: Sequences, sample_weight: Any) -> Sequences:
-        if sample_weight is None:
-            return data
-        weights = self._checked_weights(data, sample_weight)
-        counted = weights > 0
-        return replace(data[counted], weights=weights[counted] / weights[counted].mean())
-
-    @staticmethod
-    def _checked_weights(data: Sequences, sample_weight: Any) -> np.ndarray:
-        """What each sequence counts [N], 1 at most."""
-        if isinstance(sample_weight, Real):
-            sample_weight = np.full(len(data), sample_weight)
-        weights = numbers(_in_order_of(sample_weight, data), "sample_weight").astype(np.float64)
-        got = ""
-        if weights.shape != (len(data),):
-            got = f"sample_weight of shape {weights.shape} for {len(data)} sequences"
-        elif (bad := ~(np.isfinite(weights) & (weights >= 0))).any():
-            got = f"{weights[bad][0]} as the sample_weight of sequence {int(bad.argmax())}"
-        elif not weights.any():
-            got = "a sample_weight of 0 for all sequences"
-        if got:
-            raise DataError(
-                got=got,
-                wanted="a finite weight of at least zero for each, and not zero for all",
-                do="correct sample_weight",
-            )
-        return weights / weights.max()
-
-    def _set_up(self, data: Sequences, pair: Any = None) -> tuple[Sequences, Sequences | None]:
-        """Check everything that can be checked before the first step, learn what the data is, and split it.
-
-        Args:
-            data: with targets as `_labeled` gives them.
-            pair: X, or X and y, of what chooses the kept weights; none for a share of the data.
-
-        Returns:
-            What is trained on, and what chooses the weights, as the network takes them.
-        """
-        settings = self.settings()
-        self.fitted_parameters_ = self._parameters()
-        if settings.shift and (self.task == "regression" or data.ragged):
-            raise ConfigError(
-                got=f"shift={settings.shift} for sequences of unequal length or with targets of steps",
-                wanted="0, or images of one size with a label each",
-                do="leave shift out",
-            )
-        if settings.shift and settings.shift >= (side := min(data.longest, data.n_channels)):
-            raise ConfigError(
-                got=f"shift={settings.shift} for images of {data.longest}×{data.n_channels} pixels",
-                wanted=f"fewer than {side} pixels",
-                do="correct shift",
-            )
-        self._learn_targets(data)
-        self.n_features_in_ = data.n_channels
-        if data.channels is not None:
-            self.feature_names_in_ = np.array(data.channels, dtype=object)
-        train, validation = data, None
-        if pair is not None:
-            with in_part("validation_data"):
-                validation = self._labeled(*pair)
-        elif held := settings.held_out(len(data)):
-            train, validation = hold_out(data, held / len(data), settings.seed)
-            # Where each label has one sequence, all of them stay in training.
-            validation = validation if len(validation) else None
-        self.preparation_ = Preparation.fit(
-            data, missing=self.missing, standardize=bool(self.standardize), scale_on=train
-        )
-        self._learn_scale(train)
-        self.design_ = self._design(train, data.per_step)
-        self.network_ = self.untrained()
-        ready = self._ready(train)
-        if validation is None:
-            return ready, None
-        with in_part("validation_data" if pair is not None else "the share that is held out"):
-            return ready, self._ready(validation)
-
-    def _ready(self, data: Sequences) -> Sequences:
-        """A part as the network takes it, with weights of 1 on average."""
-        encoded = self._encoded(self.preparation_.encode(data))
-        if encoded.weights is None:
-            return encoded
-        # A part that has none of the classes that count shows nothing by its loss.
-        mean = np.average(encoded.weights, weights=encoded.lengths if encoded.per_step else None) or 1
-        return replace(encoded, weights=encoded.weights / mean)
+    def _whole_or_not(self, fit: Callable[[], None]) -> Any:
+        """Fit anew; where that fails, a model that was fitted stays as it was."""
+        before = dict(self.__dict__)
+        try:
+            for name in before:
+                if name.endswith("_"):
+                    delattr(self, name)
+            fit()
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
 
     def _train(
         self,
-        train: Sequences,
-        validation: Sequences | None,
+        train: Examples,
+        validation: Examples | None,
         *,
         folder: Path | None = None,
         resume: bool = False,
         progress: bool = False,
     ) -> Fitted:
-        """Train on what `_set_up` gave; see `tidegate.training.fit`."""
+        """Train on what was set up; see `tidegate.training.fit`."""
         fitted = fit(
-            self._learner(),
-            train,
-            validation,
-            self.preparation_.scaler,
-            self.settings(),
-            folder=folder,
-            resume=resume,
-            progress=progress,
+            self._learner(), train, validation, self.settings(), folder=folder, resume=resume, progress=progress
         )
         self.network_.eval()
         self.history_ = fitted.history
         self.best_ = fitted.best
         return fitted
 
-    def untrained(self) -> SequenceNetwork:
+    def untrained(self) -> Any:
         """A network as training begins: the first weights follow from the seed; nothing is known of the data."""
         with own_randomness():
             torch.manual_seed(int(self.seed))
             return self._build()
-
-    def _outputs(self, X: Any) -> tuple[np.ndarray, Sequences]:
-        """The network's outputs for X in its order, [N, O] or, for targets of steps, [S, O]; and X as sequences."""
-        self._check_fitted()
-        sequences = _sequences(X)
-        source = Source(self.preparation_.encode(sequences).with_targets(None), self.preparation_.scaler, late=True)
-        device = next(self.network_.parameters()).device
-        per_step = self.network_.per_step
-        outputs = np.empty((len(sequences.values) if per_step else len(sequences), self.network_.readout.out_features))
-        with torch.inference_mode():
-            for batch in evaluation_batches(sequences.lengths):
-                for rows in source.groups(torch.from_numpy(batch)):
-                    part = source.part(rows)
-                    output = self.network_(part.x.to(device), part.lengths).cpu()
-                    if per_step:
-                        real = torch.arange(output.shape[1]) < source.lengths[rows].unsqueeze(1)
-                        outputs[sequences.steps_of(rows.numpy())] = output[real].numpy()
-                    else:
-                        outputs[rows.numpy()] = output.numpy()
-        return outputs, sequences
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "network_"):
@@ -403,20 +242,15 @@ class SequenceEstimator(BaseEstimator):
         }
 
     @classmethod
-    def _from_bundle(cls, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> SequenceEstimator:
+    def _from_bundle(cls, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Any:
         try:
-            if config["format"] == 1:
-                config = _of_format_1(config)
+            config = cls._of_this_format(config)
             estimator = cls(**config["parameters"])
             estimator.settings()
-            preparation = cls.prepared_by.from_config(config["preparation"])
-            estimator.preparation_ = preparation
-            estimator.n_features_in_ = preparation.n_channels
-            if preparation.channels is not None:
-                estimator.feature_names_in_ = np.array(preparation.channels, dtype=object)
+            estimator.preparation_ = cls.prepared_by.from_config(config["preparation"])
             estimator.reading_ = None if config["reading"] is None else Reading(**config["reading"])
+            estimator.design_ = config["design"]
             estimator._restore(config["fitted"])
-            estimator.design_ = {**config["design"], "readout": tuple(config["design"]["readout"])}
             estimator.fitted_parameters_ = estimator._parameters()
             estimator.network_ = estimator._build()
             estimator._load_tensors(tensors)
@@ -429,70 +263,10 @@ class SequenceEstimator(BaseEstimator):
         estimator.network_.eval()
         return estimator
 
-    def _design(self, train: Sequences, per_step: bool) -> dict[str, Any]:
-        """The arguments of the network, with what the parameters leave open as the training data has it.
-
-        Args:
-            train: the sequences to learn from.
-            per_step: whether every step has a target.
-        """
-        for name in ("readout", "patch"):
-            if per_step and getattr(self, name) not in (None, PLAIN[name]):
-                raise ConfigError(
-                    got=f"{name}={shown(getattr(self, name))} for a target of every step",
-                    wanted="a target for each sequence",
-                    do=f"leave {name} out",
-                )
-
-        def chosen(name: str, of_sequences: Any, of_steps: Any) -> Any:
-            given = getattr(self, name)
-            return (of_steps if per_step else of_sequences) if given is None else given
-
-        return {
-            "cell": str(self.cell),
-            "hidden_size": int(self.hidden_size),
-            "num_layers": int(self.num_layers),
-            "bidirectional": bool(chosen("bidirectional", True, False)),
-            "dropout": float(chosen("dropout", DROPOUT, 0.0)),
-            "noise": float(chosen("noise", NOISE, 0.0)),
-            "readout": read_out_parts(self.readout) if not per_step else (),
-            "patch": int(chosen("patch", max(1, round(float(np.quantile(train.lengths, 0.9)) / PATCHED_TO)), 1)),
-            "initialization": str(self.initialization or ("open" if self.cell == "lstm" else "torch")),
-            "horizon": train.longest,
-            "per_step": per_step,
-        }
-
-    def _new_network(self, output_size: int) -> SequenceNetwork:
-        return SequenceNetwork(self.preparation_.n_columns, output_size, **self.design_)
-
-    def _learn_scale(self, train: Sequences) -> None:
-        """Measure the targets on the training data."""
-
-    def _with_targets(self, sequences: Sequences, y: Any) -> Sequences:
-        """Check y and put it with its sequences."""
-        raise NotImplementedError
-
-    def _with_own_targets(self, sequences: Sequences) -> Sequences:
-        """Check the targets that sequences hold."""
-        return self._with_targets(sequences, sequences.y)
-
-    def _learn_targets(self, data: Sequences) -> None:
-        """Learn from y what the outputs are."""
-        raise NotImplementedError
-
-    def _encoded(self, data: Sequences) -> Sequences:
-        """Targets as the network is trained on them."""
-        raise NotImplementedError
-
-    def _build(self) -> SequenceNetwork:
-        raise NotImplementedError
-
-    def _learner(self) -> Learner:
-        raise NotImplementedError
-
-    def _fitted_config(self) -> dict[str, Any]:
-        """What was learned from y, as JSON."""
-        raise NotImplementedError
+    @classmethod
+    def _of_this_format(cls, config: dict[str, Any]) -> dict[str, Any]:
+        """The config of an older bundle as it is written now."""
+        return config
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """What a bundle holds beside its config."""
@@ -501,63 +275,15 @@ class SequenceEstimator(BaseEstimator):
     def _load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
         self.network_.load_state_dict(tensors)
 
+    def _build(self) -> nn.Module:
+        raise NotImplementedError
+
+    def _learner(self) -> Learner:
+        raise NotImplementedError
+
+    def _fitted_config(self) -> dict[str, Any]:
+        """What was learned from the data, as JSON."""
+        raise NotImplementedError
+
     def _restore(self, fitted: dict[str, Any]) -> None:
         raise NotImplementedError
-
-    def check_targets(self, data: Sequences) -> None:
-        """Raise DataError where the model cannot be scored on sequences with targets."""
-        raise NotImplementedError
-
-    def metrics(self, data: Sequences) -> dict[str, Any]:
-        """The task's metrics on sequences with targets, as JSON."""
-        raise NotImplementedError
-
-    def errors(self, data: Sequences) -> np.ndarray:
-        """What each sequence adds to the error [n]: 1 where the label is wrong, or its mean squared error."""
-        raise NotImplementedError
-
-
-def _of_format_1(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of an older bundle as it is written now."""
-    parameters = {**PLAIN, **config["parameters"]}
-    names = ("cell", "hidden_size", "num_layers", *PLAIN)
-    design = {
-        **{name: parameters[name] for name in names},
-        "readout": [PLAIN["readout"]],
-        "initialization": "torch",
-        "horizon": 1,
-        "per_step": config["fitted"].get("target_per") == "step",
-    }
-    return {**config, "parameters": parameters, "design": design}
-
-
-@contextmanager
-def in_part(name: str) -> Iterator[None]:
-    """Name the part of the data in which an error lies."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(got=f"{error.got}, in {name}", wanted=error.wanted, do=error.do) from None
-
-
-def _sequences(X: Any) -> Sequences:
-    if isinstance(X, Dataset):
-        raise DataError(got="a Dataset", wanted="one of its parts", do="pass its sequences, such as dataset.train")
-    return as_sequences(X)
-
-
-def _in_order_of(y: Any, sequences: Sequences) -> Any:
-    """A Series whose index names the sequences, in their order; anything else as it is."""
-    if sequences.ids is None or not hasattr(y, "index") or not hasattr(y, "loc"):
-        return y
-    if y.index.equals(type(y.index)(range(len(y)))):
-        return y
-    if len(y) != len(sequences) or not y.index.is_unique or set(y.index) != set(sequences.ids):
-        strange = sorted(set(map(str, y.index)) ^ set(map(str, sequences.ids)))
-        odd = f": {strange[0]!r} is in one alone" if strange else ""
-        raise DataError(
-            got=f"a Series whose index is not that of the sequences{odd}",
-            wanted="an entry for each sequence under its name",
-            do="correct the index, or pass its values with to_numpy(), in the order of the sequences",
-        )
-    return y.loc[sequences.ids]

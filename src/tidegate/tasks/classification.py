@@ -17,9 +17,11 @@ from torchmetrics.classification import MulticlassAccuracy
 from tidegate.data import Sequences
 from tidegate.data.labels import as_labels
 from tidegate.errors import ConfigError, DataError
-from tidegate.tasks.base import SequenceEstimator
+from tidegate.tasks.examples import Part
 from tidegate.tasks.network import SequenceNetwork
-from tidegate.training import Learner, Part, Settings
+from tidegate.tasks.sequence_material import SequenceMaterial
+from tidegate.tasks.sequences import SequenceEstimator
+from tidegate.training import Learner, Settings
 from tidegate.training.settings import as_number, shown
 
 
@@ -27,8 +29,9 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """Tell the label of a sequence from the recurrent state after its last step.
 
     Args:
-        class_weight: what each class counts in the loss: a dict {label: weight}, or balanced, for weights that undo
-            unequal numbers; the kept model is then the one of the best balanced accuracy.
+        class_weight: what each class counts in the loss: balanced, for weights that undo unequal numbers, where the
+            kept model is the one of the best balanced accuracy; or a dict {label: weight}, where it is the one of the
+            smallest loss.
         parameters: see `SequenceEstimator`.
 
     X is an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames; y holds n labels, numbers
@@ -49,6 +52,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     """
 
     task = "classification"
+    material = SequenceMaterial
 
     def __init__(
         self,
@@ -204,7 +208,12 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return self._new_network(len(self.classes_))
 
     def _learner(self) -> Classification:
-        return Classification(self.network_, len(self.classes_), balanced=self.class_weight is not None)
+        return Classification(self.network_, len(self.classes_), self._kept_by())
+
+    def _kept_by(self) -> str:
+        if self.class_weight is None:
+            return "accuracy"
+        return "loss" if isinstance(self.class_weight, dict) else "balanced_accuracy"
 
     def _parameters(self) -> dict[str, Any]:
         parameters = super()._parameters()
@@ -217,7 +226,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
     def _fitted_config(self) -> dict[str, Any]:
         return {"classes": self.classes_.tolist()}
 
-    def _restore(self, fitted: dict[str, Any]) -> None:
+    def _restore_targets(self, fitted: dict[str, Any]) -> None:
         self.classes_ = np.array(fitted["classes"])
         if isinstance(self.class_weight, dict) and "pairs" in self.class_weight:
             self.class_weight = dict(self.class_weight["pairs"])
@@ -230,12 +239,10 @@ def _plain(value: Any) -> Any:
 class Classification(Learner):
     """Cross-entropy, and the share of labels that are right."""
 
-    mode = "max"
-
-    def __init__(self, network: nn.Module, n_classes: int, balanced: bool = False) -> None:
+    def __init__(self, network: nn.Module, n_classes: int, monitor: str = "accuracy") -> None:
         super().__init__(network)
         self.n_classes = n_classes
-        self.monitor = "balanced_accuracy" if balanced else "accuracy"
+        self.monitor, self.mode = monitor, "min" if monitor == "loss" else "max"
 
     def losses(self, output: Tensor, part: Part) -> Tensor:
         if part.weights is None:

@@ -14,6 +14,7 @@ from tidegate.data import Sequences
 from tidegate.errors import ConfigError, DataError
 from tidegate.layers import initialize, layer_of
 from tidegate.preparation import Reading
+from tidegate.preparation.describe import short_panel
 from tidegate.preparation.panel import Panel, as_panel, carried
 from tidegate.preparation.series import PanelRead, read_panel
 from tidegate.preparation.windows import (
@@ -26,12 +27,15 @@ from tidegate.preparation.windows import (
     as_sequences,
 )
 from tidegate.tasks.backtest import scores
-from tidegate.tasks.base import SequenceEstimator
-from tidegate.training import Learner, Part
+from tidegate.tasks.base import Estimator, Material, Say, Tell
+from tidegate.tasks.examples import Part, SequenceExamples
+from tidegate.training import Examples, Learner
 from tidegate.training.settings import check_at_least, shown
 
 if TYPE_CHECKING:
     import pandas
+
+    from tidegate.tasks.run import Run
 
 QUANTILES = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 MIDDLE = QUANTILES.index(0.5)
@@ -43,8 +47,6 @@ MOST_VALIDATION, FEW_VALIDATION, MOST_HORIZONS = 2000, 256, 50
 """Windows that choose the kept weights: at most; of fewer, several begin within a horizon; horizons of a series."""
 DEFAULT_STEPS = 1000
 VALIDATION_SHARE = 0.1
-UNUSED = ("bidirectional", "shift", "readout", "patch", "noise", "initialization")
-"""Parameters of other tasks."""
 CONTEXT = "context."
 """What the names of the arrays begin with from which forecasts go on, in a bundle."""
 PATHS = 48
@@ -225,7 +227,7 @@ class Forecasting(Learner):
         metrics.update(self._of_windows(output, part))
 
 
-class Forecaster(SequenceEstimator):
+class Forecaster(Estimator):
     """Tell what comes next in one series or many, as quantiles, by one network for all of them.
 
     Args:
@@ -236,7 +238,7 @@ class Forecaster(SequenceEstimator):
         log: forecast logarithms, for series above zero whose swings grow with their level.
         members: networks that are trained side by side; the median of their forecasts counts.
         windows: horizons at the end of each series that a test part has, forecast one after the other.
-        parameters: see `SequenceEstimator`.
+        parameters: see `tidegate.tasks.base.Estimator`.
 
     Of every series the last steps choose the kept weights: a horizon, or a tenth where that is more. Missing values
     are filled with the value before, are never learned as targets, and count in no score.
@@ -253,8 +255,9 @@ class Forecaster(SequenceEstimator):
     """
 
     task = "forecasting"
+    material: ClassVar[type[Material]]
     prepared_by = Windows
-    design_: ClassVar[dict[str, Any]] = {"readout": ()}  # type: ignore[misc]
+    design_: ClassVar[dict[str, Any]] = {}
     """Nothing follows from the data but how windows are cut."""
 
     def __init__(
@@ -278,9 +281,10 @@ class Forecaster(SequenceEstimator):
         **parameters: Any,
     ) -> None:
         super().__init__(
-            cell, hidden_size, num_layers, dropout=dropout, missing=missing, steps=steps,
-            learning_rate=learning_rate, batch_size=batch_size, weight_decay=weight_decay, **parameters,
+            cell, hidden_size, num_layers, dropout, steps=steps, learning_rate=learning_rate, batch_size=batch_size,
+            weight_decay=weight_decay, **parameters,
         )  # fmt: skip
+        self.missing = missing
         self.horizon = horizon
         self.window = window
         self.season = season
@@ -302,16 +306,9 @@ class Forecaster(SequenceEstimator):
                 wanted="before, which fills in the value before, or refuse",
                 do="correct missing",
             )
-        for name in UNUSED:
-            if getattr(self, name, None):
-                raise ConfigError(
-                    got=f"{name}={shown(getattr(self, name))} for forecasts",
-                    wanted="none of it: a network reads the past alone, step by step",
-                    do=f"leave {name} out",
-                )
         return settings if settings.steps or settings.epochs else replace(settings, steps=DEFAULT_STEPS)
 
-    def fit(self, X: Any, y: Any = None, **reading: Any) -> Forecaster:  # type: ignore[override]
+    def fit(self, X: Any, y: Any = None, **reading: Any) -> Forecaster:
         """Train on series.
 
         Args:
@@ -326,17 +323,12 @@ class Forecaster(SequenceEstimator):
             ConfigError: a parameter has a value that cannot work.
             TrainingError: the loss is not finite.
         """
-        self._said = Reading(**reading)
-        try:
-            return super().fit(X, y)
-        finally:
-            self.__dict__.pop("_said", None)
+        return self._whole_or_not(lambda: self._fit(X, y, Reading(**reading)))
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, validation_data: Any) -> Forecaster:
-        read = self.read(X, y, self._said)
+    def _fit(self, X: Any, y: Any, reading: Reading) -> None:
+        read = self.read(X, y, reading)
         self.reading_ = read.reading
         self._train(*self._set_up(read.train), progress=self.verbose)
-        return self
 
     def read(self, X: Any, y: Any = None, reading: Reading | None = None) -> PanelRead:
         """What a source holds, as series."""
@@ -376,7 +368,7 @@ class Forecaster(SequenceEstimator):
             until[n] = end[row == n].min()
         return panel.until(until), panel, row, end
 
-    def _set_up(self, data: Panel, pair: Any = None) -> tuple[Sequences, Sequences | None]:  # type: ignore[override]
+    def _set_up(self, data: Panel) -> tuple[SequenceExamples, SequenceExamples | None]:
         settings = self.settings()
         self.fitted_parameters_ = self._parameters()
         H = int(self.horizon)
@@ -407,10 +399,14 @@ class Forecaster(SequenceEstimator):
         self._keep_context(data)
         row, end = np.concatenate(rows), np.concatenate(ends)
         if not len(row):
-            return store.training(), None
+            return self._examples(store.training()), None
         some = np.sort(np.random.default_rng(0).permutation(len(row))[:MOST_VALIDATION])
         validation = as_sequences(store.cut(row[some], end[some]).x)
-        return self.windows_.store(data.until(until)).training(), validation
+        training = self.windows_.store(data.until(until)).training()
+        return self._examples(training), self._examples(validation)
+
+    def _examples(self, windows: Sequences) -> SequenceExamples:
+        return SequenceExamples(windows, self.windows_.scaler)
 
     def _keep_context(self, panel: Panel) -> None:
         """Keep the last steps of each series, from which `predict` goes on."""
@@ -543,7 +539,7 @@ class Forecaster(SequenceEstimator):
         found["worst"] = [[str(panel.ids[n]), mase] for n, mase in found["worst"]]
         return {**found, "season": season, "n": len(np.unique(rows)), "forecasts": len(rows)}
 
-    def _build(self) -> ForecastNetwork:  # type: ignore[override]
+    def _build(self) -> ForecastNetwork:
         return ForecastNetwork(
             self.windows_,
             cell=self.cell,
@@ -572,4 +568,91 @@ class Forecaster(SequenceEstimator):
 
     def _restore(self, fitted: dict[str, Any]) -> None:
         self.windows_ = self.preparation_
+        self.n_features_in_ = self.windows_.n_channels
         self._context = fitted["context"]
+
+    def trained_reading(self) -> Reading:
+        """How tables are read for this model: as in training, but for how a file is written."""
+        return replace(self.reading_ or Reading(), separator=None, decimal=None, encoding=None)
+
+
+class SeriesMaterial(Material):
+    """Series, whose last horizons are the test part."""
+
+    unit = "window"
+
+    def __init__(
+        self, estimator: Forecaster, data: str, reading: Reading | None, tell: Tell | None, given: Any
+    ) -> None:
+        self.read = read_panel(data, reading, tell=tell)
+        if given is not None and "horizon" not in given:
+            if self.read.horizon is None:
+                raise ConfigError(
+                    got=f"no horizon for {data}", wanted="how many steps ahead to forecast", do="pass --horizon"
+                )
+            estimator.set_params(horizon=self.read.horizon)
+        self.train, self.whole, self.rows, self.ends = estimator.parts(self.read)
+        self.fingerprint = self.whole.fingerprint()
+        self.reading = estimator.reading_ = self.read.reading
+        H, count = int(estimator.horizon), 1 if self.read.test is not None else int(estimator.windows)
+        self.horizons = f"{H} steps" if count == 1 else f"{count} times {H} steps"
+
+    def set_up(self, estimator: Forecaster) -> tuple[Examples, Examples | None]:
+        return estimator._set_up(self.train)
+
+    def notes(self, estimator: Forecaster, validation: Examples | None) -> list[str]:
+        lines = [*self.read.notes]
+        panel, seasons = self.train, estimator.windows_.seasons
+        constant = [str(name) for name, y in zip(panel.ids, panel.y, strict=True) if np.nanmin(y) == np.nanmax(y)]
+        if constant:
+            some = "the series is constant" if len(panel) == 1 else f"{len(constant)} constant series"
+            lines.append(f"{some}: the forecast is that value")
+        left_out = len(panel) - len(np.unique(self.rows))
+        if left_out:
+            lines.append(f"{left_out:,} series too short for a test part are in no score")
+        if not seasons:
+            lines.append("no season is looked for: pass --season where there is one")
+        if validation is None:
+            lines.append("too few steps to hold some out: the training data chooses the kept model")
+        return lines
+
+    @property
+    def description(self) -> str:
+        return f"{short_panel(self.read, self.whole)}; tested on the last {self.horizons}"
+
+    def metrics(self, estimator: Forecaster) -> dict[str, Any]:
+        found = {"test": estimator.evaluate(self.whole, self.rows, self.ends)}
+        # From now on forecasts go on from the end of all that is known.
+        estimator._keep_context(self.whole)
+        return found
+
+    @staticmethod
+    def evaluate(
+        model: Forecaster, data: str | None, reading: Reading | None, run: Run | None, say: Say
+    ) -> dict[str, Any]:
+        """The scores of the last horizons of each series, of the run's own data or of other."""
+        said = (reading or Reading()).or_else(model.trained_reading())
+        read = read_panel(data if data is not None or run is None else run.data, said)
+        _, whole, rows, ends = model.parts(read)
+        if data is None and run is not None and whole.fingerprint() != run.data_fingerprint:
+            say(f"{run.data} has changed since the model was trained on it: its last steps may be training data")
+        if data is not None:
+            for line in read.notes:
+                say(line)
+        return {"test": model.evaluate(whole, rows, ends)}
+
+    @staticmethod
+    def forecast(model: Forecaster, source: str | None, reading: Reading | None, say: Say) -> pandas.DataFrame:
+        """What comes after the end of the data that the model was trained on, or of another table.
+
+        Other data is read as that of training; with new rows at its end, forecasts begin after them.
+        """
+        if source is None:
+            return model.table(model.context_, model.forecast(model.context_))
+        read = read_panel(source, (reading or Reading()).or_else(model.trained_reading()))
+        for line in read.notes:
+            say(line)
+        return model.table(read.train, model.forecast(read.train))
+
+
+Forecaster.material = SeriesMaterial

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tidegate.bundle import CONFIG, WEIGHTS, read_bundle
 from tidegate.errors import BundleError
-from tidegate.tasks.base import SequenceEstimator
+from tidegate.tasks.base import Estimator
 from tidegate.tasks.classification import SequenceClassifier
 from tidegate.tasks.forecasting import Forecaster
 from tidegate.tasks.regression import SequenceRegressor
 
-TASKS: dict[str, type[SequenceEstimator]] = {
-    task.task: task for task in (SequenceClassifier, SequenceRegressor, Forecaster)
-}
+TASKS: dict[str, type[Estimator]] = {task.task: task for task in (SequenceClassifier, SequenceRegressor, Forecaster)}
 """The estimator of each task's name."""
 
 
-def load(folder: str | Path) -> SequenceEstimator:
+def load(folder: str | Path) -> Any:
     """Return the model that `save` or a run left in a folder; it predicts the same bits.
 
     Raises BundleError where the bundle is missing, damaged, edited, or of a newer format.

@@ -14,9 +14,11 @@ from tidegate.data import Sequences, as_targets
 from tidegate.data.sequences import LARGEST, numbers
 from tidegate.errors import ConfigError, DataError
 from tidegate.preparation import Scaler
-from tidegate.tasks.base import SequenceEstimator
+from tidegate.tasks.examples import Part
 from tidegate.tasks.network import SequenceNetwork
-from tidegate.training import Learner, Part
+from tidegate.tasks.sequence_material import SequenceMaterial
+from tidegate.tasks.sequences import SequenceEstimator
+from tidegate.training import Learner
 from tidegate.training.settings import shown
 
 
@@ -52,6 +54,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
     """
 
     task = "regression"
+    material = SequenceMaterial
 
     def __init__(
         self,
@@ -245,7 +248,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
             "y_scaler": self.y_scaler_.to_config(),
         }
 
-    def _restore(self, fitted: dict[str, Any]) -> None:
+    def _restore_targets(self, fitted: dict[str, Any]) -> None:
         self.n_outputs_, self.flat_ = fitted["n_outputs"], fitted["flat"]
         self.target_per_ = fitted["target_per"]
         self.y_scaler_ = Scaler.from_config(fitted["y_scaler"])

@@ -12,31 +12,28 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tidegate.data import Dataset, Sequences, is_built_in
+from tidegate.data import Dataset, is_built_in
 from tidegate.errors import ConfigError, DataError, DataWarning, RunError, TrainingError
 from tidegate.files import write_whole
-from tidegate.preparation import Reading, Source, constant_channels, read_source, refuse_incomplete, with_test
-from tidegate.preparation.describe import describe, short, short_panel
-from tidegate.preparation.series import read_panel
-from tidegate.tasks.base import PLAIN, SequenceEstimator, in_part
-from tidegate.tasks.forecasting import Forecaster
+from tidegate.preparation import Reading, read_source, with_test
+from tidegate.tasks.base import Estimator, Say, Tell
+from tidegate.tasks.forecasting import Forecaster, SeriesMaterial
 from tidegate.tasks.load import TASKS, load
+from tidegate.tasks.sequence_material import SequenceMaterial
+from tidegate.tasks.sequences import PLAIN, SequenceEstimator
 from tidegate.training import is_first_process
 
 FORMAT = 3
 SETTINGS, METRICS = "run.json", "metrics.json"
-
-Say = Callable[[str], None]
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Run:
         """What `metrics.json` says; empty while the run is not finished."""
         return _read_json(self.folder / METRICS) if (self.folder / METRICS).exists() else {}
 
-    def model(self) -> SequenceEstimator:
+    def model(self) -> Any:
         """The kept model."""
         if not (self.folder / "model").exists():
             raise RunError(
@@ -166,7 +163,7 @@ def fit_run(
     warned: list[str] = []
     with _said(warned.append):
         given = parameters if started is None else None
-        material = material_of(estimator, data, reading, tell if is_first_process() else None, given)
+        material = estimator.material(estimator, data, reading, tell if is_first_process() else None, given)
         train, validation = material.set_up(estimator)
         notes = material.notes(estimator, validation)
     notes += warned
@@ -217,106 +214,6 @@ def fit_run(
     return run
 
 
-class Material:
-    """What a task is trained and scored on: sequences with a target, of a source."""
-
-    unit = "sequence"
-
-    def __init__(
-        self, estimator: SequenceEstimator, data: str, reading: Reading | None, tell: Tell | None, given: Any
-    ) -> None:
-        self.found = read_source(data, estimator.task, reading, tell=tell)
-        if estimator.missing == "refuse":
-            refuse_incomplete(self.found.dataset.train)
-        self.dataset = with_test(self.found.dataset)
-        self.fingerprint = self.dataset.train.fingerprint()
-        self.reading = self.found.reading
-        estimator.reading_ = self.reading if self.reading.layout is not None else None
-        if estimator.task == "classification" and given is not None and "shift" not in given:
-            estimator.set_params(shift=self.dataset.shift)
-
-    def set_up(self, estimator: SequenceEstimator) -> tuple[Sequences, Sequences | None]:
-        """What is trained on, and what chooses the kept weights."""
-        train, validation = estimator._set_up(estimator._labeled(self.dataset.train))
-        _check_test(estimator, self.dataset.test)
-        return train, validation
-
-    def notes(self, estimator: SequenceEstimator, validation: Sequences | None) -> list[str]:
-        """What a reader of the scores should know."""
-        return [*self.dataset.notes, *_cautions(estimator, self.dataset, validation)]
-
-    @property
-    def description(self) -> str:
-        """What was understood, in a line."""
-        return short(describe(self.found))
-
-    def metrics(self, estimator: SequenceEstimator) -> dict[str, Any]:
-        """The scores on each part."""
-        found: dict[str, Any] = {"train": estimator.metrics(estimator._labeled(self.dataset.train))}
-        if self.dataset.test is not None:
-            found["test"] = estimator.metrics(estimator._labeled(self.dataset.test))
-        return found
-
-
-class SeriesMaterial:
-    """What a forecaster is trained and scored on: series, whose last horizons are the test part."""
-
-    unit = "window"
-
-    def __init__(
-        self, estimator: Forecaster, data: str, reading: Reading | None, tell: Tell | None, given: Any
-    ) -> None:
-        self.read = read_panel(data, reading, tell=tell)
-        if given is not None and "horizon" not in given:
-            if self.read.horizon is None:
-                raise ConfigError(
-                    got=f"no horizon for {data}", wanted="how many steps ahead to forecast", do="pass --horizon"
-                )
-            estimator.set_params(horizon=self.read.horizon)
-        self.train, self.whole, self.rows, self.ends = estimator.parts(self.read)
-        self.fingerprint = self.whole.fingerprint()
-        self.reading = estimator.reading_ = self.read.reading
-        H, count = int(estimator.horizon), 1 if self.read.test is not None else int(estimator.windows)
-        self.horizons = f"{H} steps" if count == 1 else f"{count} times {H} steps"
-
-    def set_up(self, estimator: Forecaster) -> tuple[Sequences, Sequences | None]:
-        return estimator._set_up(self.train)
-
-    def notes(self, estimator: Forecaster, validation: Sequences | None) -> list[str]:
-        lines = [*self.read.notes]
-        panel, seasons = self.train, estimator.windows_.seasons
-        constant = [str(name) for name, y in zip(panel.ids, panel.y, strict=True) if np.nanmin(y) == np.nanmax(y)]
-        if constant:
-            some = "the series is constant" if len(panel) == 1 else f"{len(constant)} constant series"
-            lines.append(f"{some}: the forecast is that value")
-        left_out = len(panel) - len(np.unique(self.rows))
-        if left_out:
-            lines.append(f"{left_out:,} series too short for a test part are in no score")
-        if not seasons:
-            lines.append("no season is looked for: pass --season where there is one")
-        if validation is None:
-            lines.append("too few steps to hold some out: the training data chooses the kept model")
-        return lines
-
-    @property
-    def description(self) -> str:
-        return f"{short_panel(self.read, self.whole)}; tested on the last {self.horizons}"
-
-    def metrics(self, estimator: Forecaster) -> dict[str, Any]:
-        found = {"test": estimator.evaluate(self.whole, self.rows, self.ends)}
-        # From now on forecasts go on from the end of all that is known.
-        estimator._keep_context(self.whole)
-        return found
-
-
-def material_of(
-    estimator: Any, data: str, reading: Reading | None = None, tell: Tell | None = None, given: Any = None
-) -> Any:
-    """What the estimator's task makes of a source; `given` are the parameters that a person has set in a new run."""
-    kind: Any = SeriesMaterial if estimator.task == "forecasting" else Material
-    return kind(estimator, data, reading, tell, given)
-
-
 @contextmanager
 def _said(say: Say) -> Iterator[None]:
     """What is warned of data meanwhile is said in a line."""
@@ -328,37 +225,6 @@ def _said(say: Say) -> Iterator[None]:
     for one in caught:
         if not issubclass(one.category, DataWarning):
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
-
-
-def _check_test(estimator: SequenceEstimator, test: Sequences | None) -> None:
-    """Find out before training whether the test part can be scored."""
-    if test is None:
-        return
-    with in_part("the test part"):
-        estimator.check_targets(estimator._labeled(test))
-        estimator.preparation_.encode(test)
-
-
-def _cautions(estimator: SequenceEstimator, dataset: Dataset, validation: Sequences | None) -> list[str]:
-    """What the scores do not show, each a line."""
-    lines = []
-    constant = constant_channels(dataset.train)
-    if constant and len(constant) == dataset.train.n_channels:
-        lines.append("all channels are constant: there is nothing to learn from")
-    elif constant and not dataset.image:
-        shown = ", ".join(constant[:10]) + (f" and {len(constant) - 10} more" if len(constant) > 10 else "")
-        lines.append(f"constant in training: {shown}")
-    if validation is None:
-        lines.append(
-            f"{len(dataset.train)} training sequence{'s'[: len(dataset.train) != 1]}, too few to hold some out: "
-            "the training data chooses the kept model"
-        )
-    if estimator.task == "classification" and dataset.test is not None:
-        there = set(np.asarray(dataset.test.y).tolist())
-        absent = [str(label) for label in estimator.classes_.tolist() if label not in there]
-        if absent:
-            lines.append(f"without an example in the test part: {', '.join(absent[:10])}")
-    return lines
 
 
 def _take_back(folder: Path, made: bool) -> None:
@@ -373,55 +239,17 @@ def _take_back(folder: Path, made: bool) -> None:
 def evaluate(
     folder: Path, data: str | None = None, reading: Reading | None = None, say: Say = lambda line: None
 ) -> dict[str, Any]:
-    """Score a run's or a bundle's model on its own test set, or on other data (its test part, or all of it).
-
-    The run's own data under another path is known by its checksum, and its test part alone is scored.
-    """
+    """Score a run's or a bundle's model on its own test set, or on other data (its test part, or all of it)."""
     model = load(folder)
     with _said(say):
-        if isinstance(model, Forecaster):
-            return _evaluate_series(model, folder, data, reading, say)
-        if data is None:
-            run = open_run(folder)
-            dataset = run.dataset
-            if run.has_changed(dataset):
-                say(f"{run.data} has changed since the model was trained on it: its test part may hold training data")
-            return _scored(model, dataset, say)
-        said = (reading or Reading()).or_else(_trained_reading(model))
-        dataset = read_source(data, model.task, said).dataset
-        for line in dataset.notes:
-            say(line)
-        if (folder / SETTINGS).exists():
-            own = with_test(dataset)
-            if not open_run(folder).has_changed(own):
-                say("this is the data that the model was trained on: its test part is scored")
-                return _scored(model, own, say)
-        return _scored(model, dataset, say, all_of_it="all sequences are scored")
-
-
-def _evaluate_series(
-    model: Forecaster, folder: Path, data: str | None, reading: Reading | None, say: Say
-) -> dict[str, Any]:
-    """Scores of the last horizons of each series, of the run's own data or of other."""
-    run = open_run(folder) if data is None or (folder / SETTINGS).exists() else None
-    said = (reading or Reading()).or_else(_trained_reading(model))
-    read = read_panel(data if data is not None or run is None else run.data, said)
-    _, whole, rows, ends = model.parts(read)
-    if data is None and run is not None and whole.fingerprint() != run.data_fingerprint:
-        say(f"{run.data} has changed since the model was trained on it: its last steps may be training data")
-    if data is not None:
-        for line in read.notes:
-            say(line)
-    return {"test": model.evaluate(whole, rows, ends)}
+        run = open_run(folder) if data is None or (folder / SETTINGS).exists() else None
+        return model.material.evaluate(model, data, reading, run, say)
 
 
 def forecast(
     folder: Path, source: str | None = None, *, reading: Reading | None = None, say: Say = lambda line: None
 ) -> Any:
-    """What comes after the end of the data that a model was trained on, or of another table, as a DataFrame.
-
-    Other data is read as that of training; with new rows at its end, forecasts begin after them.
-    """
+    """What comes after the end of the data that a model was trained on, or of another table, as a DataFrame."""
     model = load(folder)
     if not isinstance(model, Forecaster):
         raise ConfigError(
@@ -429,29 +257,8 @@ def forecast(
             wanted="what to predict for",
             do="name a table or another source",
         )
-    if source is None:
-        return model.table(model.context_, model.forecast(model.context_))
     with _said(say):
-        read = read_panel(source, (reading or Reading()).or_else(_trained_reading(model)))
-        for line in read.notes:
-            say(line)
-        return model.table(read.train, model.forecast(read.train))
-
-
-def _scored(model: SequenceEstimator, dataset: Dataset, say: Say, all_of_it: str = "") -> dict[str, Any]:
-    part = dataset.test
-    if part is None:
-        part = dataset.train
-        if not all_of_it:
-            say("there is no test part: these scores are of the training data")
-            return {"train": model.metrics(model._labeled(part))}
-    return {"test": model.metrics(model._labeled(part))}
-
-
-def _trained_reading(model: SequenceEstimator) -> Reading:
-    """How tables are read for a model: as the one that it was trained on, but for how this file is written."""
-    trained = model.reading_ or Reading(categorical=tuple(model.preparation_.categories) or None)
-    return replace(trained, separator=None, decimal=None, encoding=None)
+        return SeriesMaterial.forecast(model, source, reading, say)
 
 
 def predict(
@@ -462,76 +269,21 @@ def predict(
     probabilities: bool = False,
     say: Say = lambda line: None,
 ) -> tuple[list[str], list[list[Any]]]:
-    """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name.
-
-    One row a sequence with its label and its probability, or with those of all classes; or one row a step, or a
-    sequence, with its targets. Sequences and steps are named by the ids and times of the source, where it has some.
-    """
+    """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name."""
     model = load(folder)
+    if not isinstance(model, SequenceEstimator):
+        raise ConfigError(
+            got=f"a model for {model.task}", wanted="one that predicts for sequences", do="choose another run"
+        )
     lines: list[str] = []
     with _said(lines.append):
-        said = (reading or Reading()).or_else(_trained_reading(model))
-        found = read_source(source, model.task, said if _is_table(source, model) else reading, predicting=True)
-        dataset = found.dataset
-        sequences = dataset.train
-        if is_built_in(source) and (test := with_test(dataset).test) is not None:
-            sequences = test
-        names = [_id_name(found, sequences)]
-        ids = range(len(sequences)) if sequences.ids is None else sequences.ids
-        if model.task == "classification":
-            table = _label_rows(model, sequences, names, ids, probabilities)
-        else:
-            table = _number_rows(model, sequences, found, names, ids)
-    for line in (*dataset.notes, *lines):
+        header, rows, notes = SequenceMaterial.predict(model, source, reading, probabilities)
+    for line in (*notes, *lines):
         say(line)
-    return table
+    return header, rows
 
 
-def _is_table(source: str, model: SequenceEstimator) -> bool:
-    """Whether what is known of the columns in training says something of this source."""
-    path = Path(source)
-    return not is_built_in(source) and (path.is_dir() or path.suffix.lower() not in (".npz", ".npy", ".ts"))
-
-
-def _id_name(found: Source, sequences: Sequences) -> str:
-    named = found.reading.id
-    return named if named is not None and sequences.ids is not None else "sequence"
-
-
-def _label_rows(
-    model: Any, sequences: Sequences, header: list[str], ids: Any, probabilities: bool
-) -> tuple[list[str], list[list[Any]]]:
-    shares = model.predict_proba(sequences)
-    best = shares.argmax(axis=1)
-    rows: list[list[Any]] = []
-    for n, (name, row) in enumerate(zip(ids, shares, strict=True)):
-        shown = row if probabilities else row[best[n] : best[n] + 1]
-        rows.append([name, model.classes_[best[n]].item(), *(round(float(share), 6) for share in shown)])
-    columns = [f"probability_{label}" for label in model.classes_] if probabilities else ["probability"]
-    return [*header, "label", *columns], rows
-
-
-def _number_rows(
-    model: Any, sequences: Sequences, found: Source, header: list[str], ids: Any
-) -> tuple[list[str], list[list[Any]]]:
-    values = model.values(sequences)[0]
-    outputs = values.shape[1]
-    targets = found.reading.target or (model.reading_.target if model.reading_ else None)
-    names = list(targets) if targets and len(targets) == outputs else ["y"] if outputs == 1 else None
-    names = names or [f"y{k}" for k in range(outputs)]
-    if model.target_per_ == "sequence":
-        return [*header, *names], [[name, *map(float, row)] for name, row in zip(ids, values, strict=True)]
-    times = sequences.times
-    rows = []
-    for name, start, steps in zip(ids, sequences.starts, sequences.lengths, strict=True):
-        for t in range(int(steps)):
-            when = t if times is None else times[start + t]
-            rows.append([name, when, *map(float, values[start + t])])
-    when = found.reading.time if times is not None and found.reading.time else "step"
-    return [*header, when, *names], rows
-
-
-def task_of(name: str) -> type[SequenceEstimator]:
+def task_of(name: str) -> type[Estimator]:
     """The estimator of a task's name."""
     if name not in TASKS:
         raise ConfigError(got=f"the task {name!r}", wanted=f"one of {', '.join(TASKS)}", do="correct the name")

@@ -15,11 +15,9 @@ from pathlib import Path
 import lightning
 import torch
 
-from tidegate.data import Sequences
 from tidegate.errors import RunError
-from tidegate.preparation import Scaler
 from tidegate.training.callbacks import Checkpoints, Interrupted, KeepBest, Progress
-from tidegate.training.data import RecurrentData
+from tidegate.training.data import Examples, RecurrentData
 from tidegate.training.module import Learner, RecurrentModule
 from tidegate.training.settings import Plan, Settings
 
@@ -41,9 +39,8 @@ class Fitted:
 
 def fit(
     learner: Learner,
-    train: Sequences,
-    validation: Sequences | None,
-    scaler: Scaler,
+    train: Examples,
+    validation: Examples | None,
     settings: Settings,
     *,
     folder: Path | None = None,
@@ -54,9 +51,8 @@ def fit(
 
     Args:
         learner: a network with its loss and metrics.
-        train: what it learns from; labels as classes 0, 1, …
+        train: what it learns from.
         validation: what chooses the kept weights; the training data where none.
-        scaler: what brings the values to the network's scale.
         settings: how to train.
         folder: the run folder, for `checkpoints/last.ckpt` and `history.csv`; none to write nothing.
         resume: go on from that checkpoint, where there is one.
@@ -86,7 +82,7 @@ def fit(
     if progress:
         callbacks.append(Progress())
 
-    data = RecurrentData(train, validation, scaler, plan, settings)
+    data = RecurrentData(train, validation or train, plan, settings)
     module = RecurrentModule(learner, plan, settings)
     done = step_of(checkpoint) if checkpoint else 0
     data.step = done

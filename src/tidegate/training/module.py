@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import lightning
 import torch
@@ -13,33 +13,44 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 from torchmetrics import MeanMetric, MetricCollection
 
-from tidegate.errors import TrainingError
-from tidegate.training.data import Batch, Part
+from tidegate.errors import RunError, TrainingError
+from tidegate.training.data import Batch
 from tidegate.training.settings import Plan, Settings
 
 
 class Learner(ABC):
-    """What a task gives to be trained: a network, its loss and its metrics."""
+    """What a task gives to be trained: a network, its loss and its metrics. A part is one that `Examples` give."""
 
     monitor: str
     """The metric that chooses the kept model."""
-    mode: ClassVar[str]
+    mode: str
     """max or min."""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
 
+    def output(self, part: Any) -> Any:
+        """What the network says of a part."""
+        return self.network(part.x, part.lengths)
+
     @abstractmethod
-    def losses(self, output: Tensor, part: Part) -> Tensor:
-        """The sum of the losses of some sequences."""
+    def losses(self, output: Any, part: Any) -> Tensor:
+        """The sum of the losses of a part."""
 
     @abstractmethod
     def metrics(self, device: torch.device) -> MetricCollection:
         """Fresh metrics on a device, to be updated by `update`."""
 
     @abstractmethod
-    def update(self, metrics: MetricCollection, output: Tensor, part: Part) -> None:
-        """Count some sequences."""
+    def update(self, metrics: MetricCollection, output: Any, part: Any) -> None:
+        """Count a part."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What goes from one step of training to the next beside the weights."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Go on from there."""
 
 
 class RecurrentModule(lightning.LightningModule):
@@ -65,7 +76,7 @@ class RecurrentModule(lightning.LightningModule):
         seed(step_seed % 2**63)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        losses = [self.learner.losses(self.network(part.x, part.lengths), part) for part in batch.parts]
+        losses = [self.learner.losses(self.learner.output(part), part) for part in batch.parts]
         loss = sum(losses[1:], losses[0]) * batch.weight
         self.last_loss = self._over_processes(loss)
         if not math.isfinite(self.last_loss):
@@ -97,7 +108,7 @@ class RecurrentModule(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         losses = []
         for part in batch.parts:
-            output = self.network(part.x, part.lengths)
+            output = self.learner.output(part)
             losses.append(self.learner.losses(output, part))
             if batch.weight:
                 self.learner.update(self.metrics, output, part)
@@ -124,3 +135,19 @@ class RecurrentModule(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # The data module's step says all about where the run stands; Lightning's own counters would contradict it.
         checkpoint.pop("loops", None)
+        own, world = self.learner.state_dict(), self.trainer.world_size
+        states: list[Any] = [own] * world
+        if world > 1:
+            torch.distributed.all_gather_object(states, own)
+        checkpoint["learner"] = states
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        states = checkpoint.get("learner") or [{}]
+        if len(states) != self.trainer.world_size and any(states):
+            raise RunError(
+                got=f"{self.trainer.world_size} processes for a run that {len(states)} began",
+                wanted="as many",
+                do=f"start it with torchrun --nproc-per-node {len(states)}",
+            )
+        if any(states):
+            self.learner.load_state_dict(states[self.trainer.global_rank])

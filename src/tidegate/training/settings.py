@@ -47,9 +47,6 @@ class Settings:
     """Share of the training data that chooses the kept model: at most 2,000 sequences; of less than 5, the training
     data itself does. None for a tenth of 500 sequences or more, and nothing of fewer: what 50 sequences say of two
     models is too rough to be worth a tenth of what there is to learn from."""
-    shift: int = 0
-    """Pixels by which a training image is moved at most, at random at every step, in each direction. The sequences
-    must be images of one size, read row by row, with 0 as background."""
     checks: int | None = None
     """How often in a run the model is checked; none for once an epoch, 100 times at most."""
     seed: int = 0
@@ -64,7 +61,6 @@ class Settings:
         check_at_least("epochs", self.epochs, 1, optional=True)
         check_at_least("steps", self.steps, 1, optional=True)
         check_at_least("batch_size", self.batch_size, 1, optional=True)
-        check_at_least("shift", self.shift, 0)
         check_at_least("checks", self.checks, 1, optional=True)
         check_at_least("patience", self.patience, 1, optional=True)
         check_at_least("seed", self.seed, 0, bits=32)
