@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tidegate.layers.accelerate import accelerate, explain, patch, restore, restored
     from tidegate.layers.stream import Stream
     from tidegate.preparation import read_dataset
-    from tidegate.tasks import Forecaster, SequenceClassifier, SequenceRegressor
+    from tidegate.tasks import Forecaster, LanguageModel, SequenceClassifier, SequenceRegressor
     from tidegate.tasks.load import load
 
 __version__ = "0.1.0"
@@ -25,6 +25,7 @@ __all__ = [
     "Forecaster",
     "GRUCell",
     "LSTMCell",
+    "LanguageModel",
     "RNNCell",
     "SequenceClassifier",
     "SequenceRegressor",
@@ -47,6 +48,7 @@ _ROOM_OF = {
     "GRUCell": "tidegate.layers",
     "LSTM": "tidegate.layers",
     "LSTMCell": "tidegate.layers",
+    "LanguageModel": "tidegate.tasks",
     "RNN": "tidegate.layers",
     "RNNCell": "tidegate.layers",
     "SequenceClassifier": "tidegate.tasks",

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tidegate.cli import bench, compare, describe, draw, evaluate, fit, info, predict, report
+from tidegate.cli import bench, compare, describe, draw, evaluate, fit, generate, info, predict, report
 from tidegate.cli.interrupt import Stopped
 
 # Wherever typer takes click from, this is click's ClickException.
@@ -46,6 +46,7 @@ for command in (
     fit.fit,
     evaluate.evaluate,
     predict.predict,
+    generate.generate,
     compare.compare,
     report.report,
     draw.draw,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-TASKS = ("classification", "regression", "forecasting")
+TASKS = ("classification", "regression", "forecasting", "language")
 CELLS = ("rnn", "lstm", "gru")
 DATASETS = ("digits", "mnist", "curve", "recall", "adding")
 READOUTS = ("last", "mean", "max", "attention", "all")
 INITIALIZATIONS = ("torch", "open", "chrono", "orthogonal", "identity")
+UNITS = ("char", "byte", "bpe")
 BUDGETS = ("quick", "normal", "thorough")
 CASES = ("curve", "mnist-row", "mnist-pixel", "charlm", "stream", "big")
 
@@ -40,6 +41,11 @@ def readouts(incomplete: str) -> list[str]:
 def initializations(incomplete: str) -> list[str]:
     """The initializations that begin so."""
     return _beginning(INITIALIZATIONS, incomplete)
+
+
+def units(incomplete: str) -> list[str]:
+    """The units that begin so."""
+    return _beginning(UNITS, incomplete)
 
 
 def budgets(incomplete: str) -> list[str]:

@@ -7,29 +7,32 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.complete import cells, datasets, initializations, readouts, tasks
+from tidegate.cli.complete import cells, datasets, initializations, readouts, tasks, units
 from tidegate.cli.interrupt import resumable
 from tidegate.cli.options import say, table_options
 
-SERIES = "Forecasting"
+SERIES, TEXTS = "Forecasting", "Language"
 
 
 @table_options
 def fit(
-    task: Annotated[str, typer.Argument(help="classification, regression or forecasting", autocompletion=tasks)],
+    task: Annotated[
+        str, typer.Argument(help="classification, regression, forecasting or language", autocompletion=tasks)
+    ],
     data: Annotated[
         str,
         typer.Argument(
             help="digits, mnist, curve; recall, adding, or recall:1000, of so many steps; a table (.csv, .parquet, "
-            ".xlsx, …), .npz, .ts; a folder of tables, images or IDX files",
+            ".xlsx, …), .npz, .ts; a folder of tables, images or IDX files; a text or a folder of texts",
             autocompletion=datasets,
         ),
     ],
     cell: Annotated[
-        str | None, typer.Option(help="rnn, lstm or gru.  [default: gru; lstm to forecast]", autocompletion=cells)
+        str | None,
+        typer.Option(help="rnn, lstm or gru.  [default: gru; lstm to forecast and for texts]", autocompletion=cells),
     ] = None,
     hidden_size: Annotated[
-        int | None, typer.Option(help="Features of the recurrent state.  [default: 128; 64 to forecast]")
+        int | None, typer.Option(help="Features of the recurrent state.  [default: 128; 64 to forecast, 512 for texts]")
     ] = None,
     num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1]")] = None,
     bidirectional: Annotated[
@@ -49,7 +52,8 @@ def fit(
         typer.Option(help="Steps that are read as one.  [default: what makes about 60; 1 for targets of steps]"),
     ] = None,
     dropout: Annotated[
-        float | None, typer.Option(help="Share of features dropped.  [default: 0.2; 0 for targets of steps]")
+        float | None,
+        typer.Option(help="Share of features dropped.  [default: 0.2; 0 for targets of steps, 0.3 for texts]"),
     ] = None,
     noise: Annotated[
         float | None,
@@ -71,16 +75,20 @@ def fit(
         str | None, typer.Option(help="balanced: rare classes count as much as frequent ones.  [default: none]")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option(help="Passes over the data.  [default: 1,000 steps, at least 10 epochs]")
+        int | None,
+        typer.Option(help="Passes over the data.  [default: 1,000 steps, at least 10 epochs; 2,500 steps for texts]"),
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps, instead of epochs.  [default: by epochs]")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Peak of the schedule.  [default: 6e-3; 3e-3 to forecast]")
+        float | None, typer.Option(help="Peak of the schedule.  [default: 6e-3; 3e-3 to forecast, 4e-3 for texts]")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Sequences a step.  [default: a quarter of them, 16 to 128]")
+        int | None,
+        typer.Option(help="Sequences a step.  [default: a quarter of them, 16 to 128; 64 for series and texts]"),
     ] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Decoupled, as in AdamW.  [default: 0]")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Decoupled, as in AdamW.  [default: 0; 0.01 for series and texts]")
+    ] = None,
     patience: Annotated[
         int | None, typer.Option(help="Checks without improvement after which training stops.  [default: none]")
     ] = None,
@@ -116,6 +124,27 @@ def fit(
         int | None,
         typer.Option(help="Networks whose median is the forecast.  [default: 2]", rich_help_panel=SERIES),
     ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            help="What a text is made of: char, byte, or bpe (subwords).  [default: char]",
+            autocompletion=units,
+            rich_help_panel=TEXTS,
+        ),
+    ] = None,
+    vocab_size: Annotated[
+        int | None, typer.Option(help="Subwords, or characters at most.  [default: 8,000]", rich_help_panel=TEXTS)
+    ] = None,
+    embedding_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Features of a unit.  [default: 128, or the hidden size for subwords]", rich_help_panel=TEXTS
+        ),
+    ] = None,
+    chunk: Annotated[
+        int | None,
+        typer.Option(help="Steps over which gradients go back.  [default: 128]", rich_help_panel=TEXTS),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
     resume: Annotated[
@@ -149,6 +178,10 @@ def fit(
         "window": window,
         "log": log,
         "members": members,
+        "unit": unit,
+        "vocab_size": vocab_size,
+        "embedding_size": embedding_size,
+        "chunk": chunk,
         "seed": seed,
     }
     from tidegate.cli.progress import reading_progress
@@ -156,7 +189,7 @@ def fit(
     from tidegate.report.run import summary, write_report
     from tidegate.tasks.run import fit_run
 
-    own = "lstm" if task == "forecasting" else "gru"
+    own = "lstm" if task in ("forecasting", "language") else "gru"
     folder = out or Path("runs") / f"{Path(data).name.split('.')[0].replace(':', '-')}-{cell or own}"
     parameters = {name: value for name, value in given.items() if value is not None}
     with resumable(folder, "checkpoints/last.ckpt"), reading_progress(data) as tell:

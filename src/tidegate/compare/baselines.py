@@ -38,10 +38,10 @@ def baselines_of(task: str, dataset: Dataset) -> dict[str, Contestant]:
 def write_baselines(run: Run) -> None:
     """Keep the score of each baseline on a run's test part in its folder, unless they are there already.
 
-    Those of forecasts stand beside their scores.
+    Those of forecasts and of texts stand beside their scores.
     """
     path = run.folder / BASELINES
-    if run.task == "forecasting" or path.exists():
+    if run.task not in ("classification", "regression") or path.exists():
         return
     model, dataset = run.model(), run.dataset
     found: dict[str, float] = {}

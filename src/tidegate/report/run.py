@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tidegate.files import write_whole
 from tidegate.report import figures
 from tidegate.report.figures import Picture
 from tidegate.report.forecast import forecast_section, forecast_summary
+from tidegate.report.language import language_section, language_summary
 from tidegate.report.page import render
 from tidegate.tasks.run import Run
 
@@ -33,8 +34,8 @@ def write_report(runs: Iterable[Run], page: Path) -> Path:
 def summary(run: Run) -> str:
     """The scores of a finished run in one line."""
     metrics = _finished(run)
-    if run.task == "forecasting":
-        return forecast_summary(_title(run), metrics)
+    if run.task in OWN:
+        return OWN[run.task][1](_title(run), metrics)
     monitor = _monitor(run)
     parts = [
         f"{part} {MONITORS[monitor]} {_score(monitor, metrics[part][monitor])} of {_counted(metrics[part]['n'])}"
@@ -49,6 +50,11 @@ def summary(run: Run) -> str:
     return f"{line}; beside it {', '.join(f'{name} {_score(metric, score)}' for name, score in beside.items())}"
 
 
+OWN: dict[str, tuple[Callable[..., dict[str, Any]], Callable[..., str]]] = {
+    "forecasting": (forecast_section, forecast_summary),
+    "language": (language_section, language_summary),
+}
+"""The section and the summary of the tasks that have their own."""
 MONITORS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "mse": "mse"}
 NAMES = {
     "accuracy": "accuracy",
@@ -103,8 +109,8 @@ def _counted(n: int) -> str:
 def _section(run: Run) -> dict[str, Any]:
     metrics = _finished(run)
     history = _read_history(run.folder / "history.csv")
-    if run.task == "forecasting":
-        return forecast_section(run, _title(run), metrics, history)
+    if run.task in OWN:
+        return OWN[run.task][0](run, _title(run), metrics, history)
     monitor = _monitor(run)
     chosen_by = "training data" if metrics["kept_by"] == "training data" else "validation"
     pictures = [

@@ -3,8 +3,18 @@
 from tidegate.tasks.base import Estimator
 from tidegate.tasks.classification import SequenceClassifier
 from tidegate.tasks.forecasting import Forecaster
+from tidegate.tasks.language import LanguageModel
 from tidegate.tasks.load import TASKS, load
 from tidegate.tasks.regression import SequenceRegressor
 from tidegate.tasks.sequences import SequenceEstimator
 
-__all__ = ["TASKS", "Estimator", "Forecaster", "SequenceClassifier", "SequenceEstimator", "SequenceRegressor", "load"]
+__all__ = [
+    "TASKS",
+    "Estimator",
+    "Forecaster",
+    "LanguageModel",
+    "SequenceClassifier",
+    "SequenceEstimator",
+    "SequenceRegressor",
+    "load",
+]

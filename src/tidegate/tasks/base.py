@@ -199,13 +199,16 @@ class Estimator(BaseEstimator):
         progress: bool = False,
     ) -> Fitted:
         """Train on what was set up; see `tidegate.training.fit`."""
-        fitted = fit(
-            self._learner(), train, validation, self.settings(), folder=folder, resume=resume, progress=progress
-        )
+        settings = self._settings_of(train)
+        fitted = fit(self._learner(), train, validation, settings, folder=folder, resume=resume, progress=progress)
         self.network_.eval()
         self.history_ = fitted.history
         self.best_ = fitted.best
         return fitted
+
+    def _settings_of(self, train: Any) -> Settings:
+        """How to train on these examples."""
+        return self.settings()
 
     def untrained(self) -> Any:
         """A network as training begins: the first weights follow from the seed; nothing is known of the data."""

@@ -11,9 +11,12 @@ from tidegate.errors import BundleError
 from tidegate.tasks.base import Estimator
 from tidegate.tasks.classification import SequenceClassifier
 from tidegate.tasks.forecasting import Forecaster
+from tidegate.tasks.language import LanguageModel
 from tidegate.tasks.regression import SequenceRegressor
 
-TASKS: dict[str, type[Estimator]] = {task.task: task for task in (SequenceClassifier, SequenceRegressor, Forecaster)}
+TASKS: dict[str, type[Estimator]] = {
+    task.task: task for task in (SequenceClassifier, SequenceRegressor, Forecaster, LanguageModel)
+}
 """The estimator of each task's name."""
 
 

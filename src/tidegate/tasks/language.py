@@ -1,0 +1,564 @@
+"""Language: what comes next in a text, by characters, bytes or subwords."""
+
+from __future__ import annotations
+
+import bz2
+import hashlib
+import lzma
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import MeanMetric, MetricCollection
+
+from tidegate.data.documents import Documents, read_documents
+from tidegate.errors import ConfigError, DataError
+from tidegate.layers import initialize, layer_of
+from tidegate.preparation import Reading
+from tidegate.preparation.units import Units, check_units
+from tidegate.tasks.base import Estimator, Material, Say, Tell
+from tidegate.training import Examples, Learner, Settings
+from tidegate.training.settings import check_at_least, check_number
+
+if TYPE_CHECKING:
+    from tidegate.tasks.run import Run
+
+DEFAULT_STEPS = 2500
+TEST_SHARE, VALIDATION_SHARE = 0.1, 0.05
+"""Of the text, at its end; of what comes before that, at its end."""
+VALIDATION_STREAMS = 32
+SCORED_AT_ONCE = 4096
+"""Steps of a text that are scored in one pass."""
+SMALL_VOCABULARY, SMALL_EMBEDDING = 512, 128
+MOST_PACKED = 20_000_000
+"""Characters of the training text that xz and bzip2 are shown first."""
+TIED = "output.weight"
+"""What is the embedding again, where the sizes allow."""
+NATS = math.log(2)
+"""In a bit."""
+
+
+class LanguageNetwork(nn.Module):
+    """An embedding, a recurrent layer and a linear layer, which is the embedding again where the sizes allow.
+
+    Args:
+        vocabulary: how many units there are.
+        embedding_size: features of a unit.
+        cell, hidden_size, num_layers: the recurrent layer.
+        dropout: share of features put to 0 in training, before, between and after the layers.
+    """
+
+    def __init__(
+        self, vocabulary: int, embedding_size: int, *, cell: str, hidden_size: int, num_layers: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, embedding_size)
+        self.rnn: nn.RNNBase = layer_of(cell)(
+            embedding_size, hidden_size, num_layers, dropout=dropout if num_layers > 1 else 0.0
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden_size, vocabulary)
+        initialize(self.rnn, "open" if cell == "lstm" else "torch")
+        self.tied = embedding_size == hidden_size
+        if self.tied:
+            # Press & Wolf 2017.
+            nn.init.normal_(self.embedding.weight, std=hidden_size**-0.5)
+            self.output.weight = self.embedding.weight
+
+    def forward(self, x: Tensor, state: Any = None, resets: Tensor | None = None) -> tuple[Tensor, Any]:
+        """Units [T, B] to the logits of the next [T, B, V], and the state after the last."""
+        output, state = self.rnn(self.dropout(self.embedding(x)), state, resets=resets)
+        return self.output(self.dropout(output)), state
+
+
+class Chunk(NamedTuple):
+    """Some steps of texts that are read side by side."""
+
+    x: Tensor
+    """[T, B] units."""
+    y: Tensor
+    """[T, B] the unit after each."""
+    resets: Tensor | None
+    """[T, B] where a document begins; none where none does."""
+    begins: bool
+    """Whether the state begins anew in all of them."""
+
+
+class Chunks(Examples):
+    """A text as streams that are read side by side, chunk by chunk, the state carried on; a row is one of a stream.
+
+    In training the streams of each epoch begin at another place of the text, which goes round.
+
+    Args:
+        units: [N] the text, with a border before each document.
+        border: its number.
+        streams: side by side.
+        steps: of a chunk.
+        whole: read all of it, the rest that is shorter than a chunk too.
+    """
+
+    def __init__(self, units: np.ndarray, border: int, streams: int, steps: int, whole: bool = False) -> None:
+        self.units = torch.from_numpy(units.astype(np.int64))
+        self.border, self.T = border, steps
+        self.documents = int((self.units == border).sum())
+        self.B = max(1, min(streams, (len(units) - 1) // steps))
+        self.length = (len(units) - 1) // self.B
+        self.count = math.ceil(self.length / steps) if whole else max(1, self.length // steps)
+
+    def __len__(self) -> int:
+        return self.count * self.B
+
+    def items(self, rows: Tensor) -> int:
+        return sum(self._steps(int(n)) for n in rows.div(self.B, rounding_mode="floor"))
+
+    def _steps(self, chunk: int) -> int:
+        return min(self.T, self.length - chunk * self.T)
+
+    def order(self, epoch: int, seed: int) -> Tensor:
+        """In the order of the text."""
+        return torch.arange(len(self))
+
+    def portions(self) -> list[Tensor]:
+        return list(torch.arange(len(self)).split(self.B))
+
+    def parts(self, rows: Tensor, mine: Tensor, at: tuple[int, int, int] | None = None) -> Iterator[Chunk]:
+        rolled = 0 if at is None else int(np.random.default_rng(at[:2]).integers(len(self.units)))
+        chunk, streams = int(rows[0]) // self.B, rows[mine] % self.B
+        steps = torch.arange(self._steps(chunk)).unsqueeze(1)
+        places = (rolled + streams * self.length + chunk * self.T + steps) % len(self.units)
+        x, y = self.units[places], self.units[(places + 1) % len(self.units)]
+        resets = x == self.border if self.documents > 1 or at is not None else None
+        yield Chunk(x, y, resets, chunk == 0)
+
+
+class Language(Learner):
+    """The mean negative log-likelihood of the next unit, in nats; the state goes from chunk to chunk."""
+
+    monitor, mode = "nats", "min"
+    network: LanguageNetwork
+
+    def __init__(self, network: LanguageNetwork) -> None:
+        super().__init__(network)
+        self.states: dict[bool, Any] = {True: None, False: None}
+        """After the last chunk of training, and of validation."""
+
+    def output(self, part: Chunk) -> Tensor:
+        training = self.network.training
+        state = None if part.begins else self.states[training]
+        logits, state = self.network(part.x, state, part.resets)
+        self.states[training] = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        return logits
+
+    def losses(self, output: Tensor, part: Chunk) -> Tensor:
+        return F.cross_entropy(output.flatten(0, 1), part.y.flatten(), reduction="sum")
+
+    def metrics(self, device: torch.device) -> MetricCollection:
+        return MetricCollection({"nats": MeanMetric()}).to(device)
+
+    def update(self, metrics: MetricCollection, output: Tensor, part: Chunk) -> None:
+        metrics.update(self.losses(output, part) / part.y.numel(), weight=part.y.numel())
+
+    def state_dict(self) -> dict[str, Any]:
+        state = self.states[True]
+        return {} if state is None else {"state": list(state) if isinstance(state, tuple) else state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        found = state.get("state")
+        device = next(self.network.parameters()).device
+        found = [s.to(device) for s in found] if isinstance(found, list) else found
+        self.states[True] = tuple(found) if isinstance(found, list) else found
+
+
+class LanguageModel(Estimator):
+    """Tell what comes next in a text, and go on with it.
+
+    Args:
+        cell: rnn, lstm or gru.
+        hidden_size: features of the recurrent state.
+        num_layers: recurrent layers, one on top of the other.
+        unit: char, byte, or bpe for subwords (Sennrich et al. 2016), for which the package tokenizers is needed.
+        vocab_size: subwords to learn, 8,000 where none; of characters the most, of which the rarest are left out.
+        embedding_size: features of a unit; none for 128 of a small vocabulary, and else those of the state, where the
+            output layer is the embedding again (Press & Wolf 2017).
+        chunk: steps over which gradients go back (truncated backpropagation through time, Williams & Peng 1990).
+        batch_size: places of the text that are read side by side.
+        dropout: share of features put to 0 in training.
+        parameters: see `tidegate.tasks.base.Estimator`.
+
+    Attributes:
+        units_: the vocabulary.
+        network_: the trained torch module.
+        history_: a row for every check during training.
+
+    >>> model = LanguageModel(hidden_size=32, steps=150, chunk=32, batch_size=8).fit("the tide comes and goes. " * 100)
+    >>> model.generate("the tide", length=17, temperature=0.1)
+    ' comes and goes. '
+    >>> model.score("the tide comes and goes. ")["nats_per_character"] < 1
+    True
+    """
+
+    task = "language"
+    prepared_by = Units
+    material: ClassVar[type[Material]]
+
+    def __init__(
+        self,
+        cell: str = "lstm",
+        hidden_size: int = 512,
+        num_layers: int = 1,
+        *,
+        unit: str = "char",
+        vocab_size: int | None = None,
+        embedding_size: int | None = None,
+        chunk: int = 128,
+        dropout: float = 0.3,
+        steps: int | None = None,
+        learning_rate: float = 4e-3,
+        batch_size: int = 64,
+        weight_decay: float = 1e-2,
+        **parameters: Any,
+    ) -> None:
+        super().__init__(
+            cell, hidden_size, num_layers, dropout, steps=steps, learning_rate=learning_rate, batch_size=batch_size,
+            weight_decay=weight_decay, **parameters,
+        )  # fmt: skip
+        self.unit = unit
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+        self.chunk = chunk
+
+    def settings(self) -> Settings:
+        check_at_least("chunk", self.chunk, 1)
+        check_at_least("batch_size", self.batch_size, 1)
+        check_at_least("vocab_size", self.vocab_size, 1, optional=True)
+        check_at_least("embedding_size", self.embedding_size, 1, optional=True)
+        check_units(self.unit, self.vocab_size)
+        settings = super().settings()
+        return settings if settings.steps or settings.epochs else replace(settings, steps=DEFAULT_STEPS)
+
+    def fit(self, X: Any, y: Any = None, validation_data: Any = None) -> LanguageModel:
+        """Train on a text, or on several documents, and keep the weights that did best on the end of it.
+
+        Args:
+            X: a text, or a list of texts that have nothing to do with each other.
+            y: nothing; what comes next is in the text.
+            validation_data: texts to choose the kept weights with, in place of the end of X.
+
+        Raises:
+            DataError: there is no text, or less than a chunk.
+            ConfigError: a parameter has a value that cannot work.
+            TrainingError: the loss is not finite.
+        """
+        return self._whole_or_not(lambda: self._fit(X, validation_data))
+
+    def _fit(self, X: Any, validation_data: Any) -> None:
+        held = () if validation_data is None else _texts(validation_data, "validation_data")
+        self._train(*self._set_up(_texts(X, "X"), held), progress=self.verbose)
+
+    def _set_up(self, texts: Sequence[str], held: Sequence[str] = ()) -> tuple[Chunks, Chunks | None]:
+        settings = self.settings()
+        self.fitted_parameters_ = self._parameters()
+        if not held:
+            share = VALIDATION_SHARE if settings.validation_share is None else settings.validation_share
+            texts, held = without_end(texts, share)
+        self.units_ = self.preparation_ = Units.fit(texts, str(self.unit), self.vocab_size)
+        train = self._encoded(texts)
+        if len(train) <= int(self.chunk):
+            raise DataError(
+                got=f"a text of {len(train) - 1:,} {self._named} to learn from",
+                wanted=f"more than a chunk of {self.chunk}",
+                do="pass a smaller chunk, or more text",
+            )
+        small = self.units_.size <= SMALL_VOCABULARY
+        embedding = SMALL_EMBEDDING if small else int(self.hidden_size)
+        self.design_ = {"embedding_size": embedding if self.embedding_size is None else int(self.embedding_size)}
+        self.network_ = self.untrained()
+        chunks = Chunks(train, self.units_.border, int(self.batch_size or 1), int(self.chunk))
+        validation = self._encoded(held) if held else train[:0]
+        if len(validation) <= int(self.chunk):
+            return chunks, None
+        return chunks, Chunks(validation, self.units_.border, VALIDATION_STREAMS, int(self.chunk), whole=True)
+
+    def _settings_of(self, train: Any) -> Settings:
+        # A short text has fewer streams than a batch could hold.
+        return replace(self.settings(), batch_size=train.B)
+
+    @property
+    def _named(self) -> str:
+        return {"char": "characters", "byte": "bytes", "bpe": "subwords"}[str(self.unit)]
+
+    def _encoded(self, texts: Sequence[str]) -> np.ndarray:
+        """The numbers of texts, with a border before each."""
+        border = np.array([self.units_.border], dtype=np.int32)
+        return np.concatenate([part for text in texts for part in (border, self.units_.encode(text))])
+
+    def _build(self) -> LanguageNetwork:
+        return LanguageNetwork(
+            self.units_.size,
+            self.design_["embedding_size"],
+            cell=str(self.cell),
+            hidden_size=int(self.hidden_size),
+            num_layers=int(self.num_layers),
+            dropout=float(self.dropout or 0.0),
+        )
+
+    def _learner(self) -> Language:
+        return Language(self.network_)
+
+    def _fitted_config(self) -> dict[str, Any]:
+        return {}
+
+    def _restore(self, fitted: dict[str, Any]) -> None:
+        self.units_ = self.preparation_
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {name: one for name, one in super()._tensors().items() if not (self.network_.tied and name == TIED)}
+
+    def _load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        super()._load_tensors({**tensors, TIED: tensors["embedding.weight"]} if self.network_.tied else tensors)
+
+    def surprise(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """What each unit of a text costs in nats [N], and the hidden state of the last layer after it [N, H]."""
+        self._check_fitted()
+        units = torch.from_numpy(self._encoded([text]).astype(np.int64))
+        nats, states, state = [], [], None
+        device = next(self.network_.parameters()).device
+        with torch.inference_mode():
+            for begin in range(0, len(units) - 1, SCORED_AT_ONCE):
+                some = units[begin : begin + SCORED_AT_ONCE + 1].to(device)
+                output, state = self.network_.rnn(self.network_.embedding(some[:-1].unsqueeze(1)), state)
+                logits = self.network_.output(output[:, 0])
+                nats.append(F.cross_entropy(logits, some[1:], reduction="none").cpu())
+                states.append(output[:, 0].cpu())
+        return torch.cat(nats).double().numpy(), torch.cat(states).numpy()
+
+    def score(self, X: Any, y: Any = None) -> dict[str, float]:
+        """What a text, or several, costs: nats and bits a character, and the perplexity by unit.
+
+        Returns:
+            nats_per_character, bits_per_character, perplexity, n (characters), units, and unknown, the characters
+            that were never seen in training and stand for one sign.
+        """
+        self._check_fitted()
+        total, units, characters, unknown = 0.0, 0, 0, 0
+        for text in _texts(X, "X"):
+            nats = self.surprise(text)[0]
+            total, units, characters = total + float(nats.sum()), units + len(nats), characters + len(text)
+            if self.units_.unknown is not None:
+                unknown += int((self.units_.encode(text) == self.units_.unknown).sum())
+        return {
+            "nats_per_character": total / characters,
+            "bits_per_character": total / characters / NATS,
+            "perplexity": math.exp(min(total / units, 700)),
+            "n": characters,
+            "units": units,
+            "unknown": unknown,
+        }
+
+    def generate(
+        self, prompt: str = "", length: int = 500, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+    ) -> str:
+        """A text that goes on from the prompt, without the prompt; see `stream`."""
+        return "".join(self.stream(prompt, length, temperature, top_p, seed))
+
+    def stream(
+        self, prompt: str = "", length: int = 500, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
+    ) -> Iterator[str]:
+        """The same piece by piece, as it is made; the same seed makes the same text.
+
+        Args:
+            prompt: what the text begins with; nothing for the beginning of a document.
+            length: units to make.
+            temperature: by which the logits are divided; towards 0 the most probable unit is taken.
+            top_p: draw from the most probable units that together have this share (Holtzman et al. 2020).
+            seed: of the draw.
+        """
+        self._check_fitted()
+        check_at_least("length", length, 0)
+        check_number("temperature", temperature, least=0)
+        check_number("top_p", top_p, above=0)
+        if top_p > 1:
+            raise ConfigError(got=f"top_p={top_p}", wanted="a share up to 1", do="correct top_p")
+        check_at_least("seed", seed, 0)
+        if not isinstance(prompt, str):
+            raise DataError(got=f"a prompt of {type(prompt).__name__}", wanted="text", do="pass a string")
+        return self.units_.stream(self._numbers(prompt, int(length), float(temperature), float(top_p), int(seed)))
+
+    def _numbers(self, prompt: str, length: int, temperature: float, top_p: float, seed: int) -> Iterator[int]:
+        network, random = self.network_, np.random.default_rng(seed)
+        device = next(network.parameters()).device
+        with torch.inference_mode():
+            read = torch.from_numpy(self._encoded([prompt]).astype(np.int64)).to(device).unsqueeze(1)
+            state: Any = None
+            for some in read.split(SCORED_AT_ONCE):
+                output, state = network.rnn(network.embedding(some), state)
+            last = output[-1]
+        for _ in range(length):
+            with torch.inference_mode():
+                logits = network.output(last)[0].double().cpu().numpy()
+            if self.units_.unknown is not None:
+                logits[self.units_.unknown] = -np.inf
+            number = _drawn(logits, temperature, top_p, random.random())
+            yield number
+            with torch.inference_mode():
+                unit = torch.full((1, 1), number, dtype=torch.int64, device=device)
+                if number == self.units_.border:
+                    state = None
+                output, state = network.rnn(network.embedding(unit), state)
+                last = output[-1]
+
+
+def _drawn(logits: np.ndarray, temperature: float, top_p: float, at: float) -> int:
+    """The unit that a draw from [0, 1) falls on."""
+    if temperature < 1e-6:
+        return int(logits.argmax())
+    shares = np.exp((logits - logits.max()) / temperature)
+    shares /= shares.sum()
+    if top_p < 1:
+        order = np.argsort(-shares, kind="stable")
+        kept = order[: int(np.searchsorted(shares[order].cumsum(), top_p)) + 1]
+        rest = np.zeros_like(shares)
+        rest[kept] = shares[kept]
+        shares = rest / rest.sum()
+    return min(int(np.searchsorted(shares.cumsum(), at, side="right")), int(np.flatnonzero(shares)[-1]))
+
+
+def _texts(X: Any, name: str) -> tuple[str, ...]:
+    """A text, or several, as a tuple."""
+    found = (X,) if isinstance(X, str) else tuple(X) if isinstance(X, (list, tuple)) else None
+    if found is None or not all(isinstance(one, str) for one in found):
+        raise DataError(got=f"{name} of {type(X).__name__}", wanted="a text or a list of texts", do="pass strings")
+    if not any(found):
+        raise DataError(got=f"{name} without text", wanted="a text", do="check how it was made")
+    return tuple(one for one in found if one)
+
+
+def without_end(texts: Sequence[str], share: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The texts without the last share of their characters, and that end.
+
+    >>> without_end(["abcdef", "ghij"], 0.3)
+    (('abcdef', 'g'), ('hij',))
+    """
+    rest = int((1 - share) * sum(map(len, texts)))
+    before, after = [], []
+    for text in texts:
+        before.append(text[:rest])
+        after.append(text[rest:])
+        rest = max(0, rest - len(text))
+    return tuple(text for text in before if text), tuple(text for text in after if text)
+
+
+def packed_bits(train: Sequence[str], test: Sequence[str]) -> dict[str, float]:
+    """Bits a character that xz, bzip2 and the shares of single characters need for a text, after the training text."""
+    known, text = "".join(train)[-MOST_PACKED:], "".join(test)
+    before, both = known.encode(), (known + text).encode()
+    found = {}
+    for name, pack in (("xz", lambda data: lzma.compress(data, preset=9)), ("bzip2", bz2.compress)):
+        found[name] = 8 * (len(pack(both)) - len(pack(before))) / len(text)
+    counts = Counter(known)
+    total, kinds = len(known), len(set(known) | set(text))
+    costs = (n * math.log2((total + kinds) / (counts[sign] + 1)) for sign, n in Counter(text).items())
+    found["single characters"] = sum(costs) / len(text)
+    return found
+
+
+class TextMaterial(Material):
+    """A text, or several, whose end is the test part where none is given."""
+
+    unit = "stream"
+
+    def __init__(
+        self, estimator: LanguageModel, data: str, reading: Reading | None, tell: Tell | None, given: Any
+    ) -> None:
+        self.reading = estimator.reading_ = reading or Reading()
+        self.read = read_documents(data, self.reading.encoding)
+        self.train, self.test = _with_test(self.read)
+        self.fingerprint = fingerprint_of(self.read)
+
+    def set_up(self, estimator: LanguageModel) -> tuple[Examples, Examples | None]:
+        return estimator._set_up(self.train, self.read.validation)
+
+    def notes(self, estimator: LanguageModel, validation: Examples | None) -> list[str]:
+        lines = list(self.read.notes)
+        if validation is None:
+            lines.append("too little text to hold some out: the training data chooses the kept model")
+        unknown = estimator.units_.unknown
+        if unknown is not None:
+            count = sum(int((estimator.units_.encode(text) == unknown).sum()) for text in self.test)
+            if count:
+                lines.append(f"{count:,} characters of the test part are in no training text and stand for one sign")
+        return lines
+
+    @property
+    def description(self) -> str:
+        count = sum(map(len, self.train)), sum(map(len, self.test))
+        signs = len(set("".join(self.train)))
+        tested = "the test file" if self.read.test else "the end"
+        return f"{self.read.name}: {count[0]:,} characters, {signs:,} different; tested on {tested}, {count[1]:,}"
+
+    def metrics(self, estimator: LanguageModel) -> dict[str, Any]:
+        # As much of the training text as there is of the test text.
+        end = self.train[-1][-max(1, sum(map(len, self.test))) :]
+        scores: dict[str, Any] = {"train": estimator.score(end), "test": estimator.score(self.test)}
+        scores["test"]["baselines"] = {
+            name: {"bits_per_character": bits} for name, bits in packed_bits(self.train, self.test).items()
+        }
+        return scores
+
+    @staticmethod
+    def evaluate(
+        model: LanguageModel, data: str | None, reading: Reading | None, run: Run | None, say: Say
+    ) -> dict[str, Any]:
+        """The scores of the test part of the run's text, or of the whole of another."""
+        said = reading or model.reading_ or Reading()
+        source = run.data if data is None and run is not None else data
+        assert source is not None
+        read = read_documents(source, said.encoding)
+        if run is not None and (data is None or fingerprint_of(read) == run.data_fingerprint):
+            if fingerprint_of(read) != run.data_fingerprint:
+                say(f"{run.data} has changed since the model was trained on it: its end may be training data")
+            if data is not None:
+                say("this is the text that the model was trained on: its test part is scored")
+            train, test = _with_test(read)
+            return {"test": {**model.score(test), "baselines": _as_scores(packed_bits(train, test))}}
+        for line in read.notes:
+            say(line)
+        scored = model.score((*read.train, *read.validation, *read.test))
+        if scored["unknown"]:
+            say(f"{scored['unknown']:,} characters were in no training text and stand for one sign")
+        return {"test": scored}
+
+
+def _as_scores(bits: dict[str, float]) -> dict[str, dict[str, float]]:
+    return {name: {"bits_per_character": value} for name, value in bits.items()}
+
+
+def _with_test(read: Documents) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is learned from, and what is scored."""
+    if read.test:
+        return read.train, read.test
+    train, test = without_end(read.train, TEST_SHARE)
+    if not train or not test:
+        raise DataError(
+            got=f"a text of {sum(map(len, read.train))} characters", wanted="some hundred", do="pass more text"
+        )
+    return train, test
+
+
+def fingerprint_of(read: Documents) -> str:
+    """Changes with the texts."""
+    digest = hashlib.sha256()
+    for part in (read.train, read.validation, read.test):
+        for text in part:
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+        digest.update(b"\1")
+    return digest.hexdigest()
+
+
+LanguageModel.material = TextMaterial
