@@ -32,6 +32,7 @@ def somewhere(tmp_path, monkeypatch):
     recordings().to_csv("recordings.csv")
     sales().to_csv("sales.csv", index=False)
     sales(n=70).to_csv("later.csv", index=False)
+    (tmp_path / "book.txt").write_text("The tide comes and goes. " * 1000)
     recordings(n=3).drop(columns="activity").to_csv("new.csv", index=False)
     return tmp_path
 

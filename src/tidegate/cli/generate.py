@@ -10,7 +10,9 @@ import typer
 
 def generate(
     run: Annotated[Path, typer.Argument(help="Run folder or saved model of the task language")],
-    prompt: Annotated[str, typer.Option(help="What the text begins with.")] = "",
+    prompt: Annotated[
+        str, typer.Option(help="What the text begins with.  [default: nothing]", show_default=False)
+    ] = "",
     length: Annotated[int, typer.Option(help="Characters, bytes or subwords to make.")] = 500,
     temperature: Annotated[
         float, typer.Option(help="Below 1 the text is more probable, above 1 more varied; 0 takes the most probable.")

@@ -93,11 +93,13 @@ class Units:
         """The text of some numbers; a border is nothing, and the unknown is U+FFFD."""
         return "".join(self.stream(numbers))
 
-    def stream(self, numbers: Iterable[int]) -> Iterator[str]:
-        """The text piece by piece, as soon as its bytes make characters."""
+    def stream(self, numbers: Iterable[int], between: str = "") -> Iterator[str]:
+        """The text piece by piece, as soon as its bytes make characters, with `between` for a border."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         for number in numbers:
             if number == self.border:
+                if piece := decoder.decode(b"", True) + between:
+                    yield piece
                 continue
             if self.kind == "char":
                 yield self.signs[number] if number < len(self.signs) else "\ufffd"

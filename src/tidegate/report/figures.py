@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, GRAY = "#0072B2", "#D55E00", "#009E73", "#666666"
 LINES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"), (GRAY, "-."))
 """Color and stroke of each channel that is drawn."""
+WIDE = 5
+"""Times the smallest loss, from which an axis is logarithmic."""
 STYLE: Any = {
     "font.size": 11,
     "axes.spines.top": False,
@@ -49,7 +51,7 @@ def learning_curve(
     with _figure() as (figure, axes):
         axes.plot(epochs, train, color=BLUE, label="training, running mean")
         axes.plot(epochs, validation, color=ORANGE, linestyle="--", label=chosen_by)
-        if min(train + validation) > 0:
+        if min(train + validation) > 0 and max(train + validation) > WIDE * min(train + validation):
             axes.set_yscale("log")
         _mark_kept(axes, rows, kept)
         axes.set(xlabel="epoch", ylabel="loss")

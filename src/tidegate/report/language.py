@@ -69,7 +69,7 @@ def language_section(
     if material.fingerprint != run.data_fingerprint:
         notes.append(f"{run.data} has changed since the model was trained; the figures show it as it is now")
     chosen_by = "training data" if metrics["kept_by"] == "training data" else "validation"
-    own = (f"{run.parameters['cell'].upper()}, this run", scored["bits_per_character"], True)
+    own = (run.parameters["cell"].upper(), scored["bits_per_character"], True)
     others = [(name, one["bits_per_character"], False) for name, one in scored["baselines"].items()]
     rows = sorted([own, *others], key=lambda row: row[1])
     shown = [

@@ -45,8 +45,6 @@ class Material(ABC):
         given: the parameters that a person has set in a new run; none where it is resumed, or only looked at.
     """
 
-    unit: ClassVar[str] = "sequence"
-    """Of what chooses the kept weights."""
     fingerprint: str
     """Changes with the data."""
     reading: Reading
@@ -62,6 +60,10 @@ class Material(ABC):
     @abstractmethod
     def notes(self, estimator: Any, validation: Examples | None) -> list[str]:
         """What a reader of the scores should know, each a line."""
+
+    def held_out(self, validation: Examples) -> str:
+        """How much chooses the kept weights, in words."""
+        return f"{len(validation):,} validation sequence{'s'[: len(validation) != 1]}"
 
     @property
     @abstractmethod

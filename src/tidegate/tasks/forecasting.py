@@ -579,8 +579,6 @@ class Forecaster(Estimator):
 class SeriesMaterial(Material):
     """Series, whose last horizons are the test part."""
 
-    unit = "window"
-
     def __init__(
         self, estimator: Forecaster, data: str, reading: Reading | None, tell: Tell | None, given: Any
     ) -> None:
@@ -599,6 +597,9 @@ class SeriesMaterial(Material):
 
     def set_up(self, estimator: Forecaster) -> tuple[Examples, Examples | None]:
         return estimator._set_up(self.train)
+
+    def held_out(self, validation: Examples) -> str:
+        return f"{len(validation):,} validation window{'s'[: len(validation) != 1]}"
 
     def notes(self, estimator: Forecaster, validation: Examples | None) -> list[str]:
         lines = [*self.read.notes]

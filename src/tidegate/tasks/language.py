@@ -40,6 +40,8 @@ MOST_PACKED = 20_000_000
 """Characters of the training text that xz and bzip2 are shown first."""
 TIED = "output.weight"
 """What is the embedding again, where the sizes allow."""
+BETWEEN = "\n\n"
+"""Two documents that are written one after the other."""
 NATS = math.log(2)
 """In a bit."""
 
@@ -115,10 +117,8 @@ class Chunks(Examples):
         return self.count * self.B
 
     def items(self, rows: Tensor) -> int:
-        return sum(self._steps(int(n)) for n in rows.div(self.B, rounding_mode="floor"))
-
-    def _steps(self, chunk: int) -> int:
-        return min(self.T, self.length - chunk * self.T)
+        chunks = rows.div(self.B, rounding_mode="floor")
+        return int((self.length - chunks * self.T).clamp(max=self.T).sum())
 
     def order(self, epoch: int, seed: int) -> Tensor:
         """In the order of the text."""
@@ -130,7 +130,7 @@ class Chunks(Examples):
     def parts(self, rows: Tensor, mine: Tensor, at: tuple[int, int, int] | None = None) -> Iterator[Chunk]:
         rolled = 0 if at is None else int(np.random.default_rng(at[:2]).integers(len(self.units)))
         chunk, streams = int(rows[0]) // self.B, rows[mine] % self.B
-        steps = torch.arange(self._steps(chunk)).unsqueeze(1)
+        steps = torch.arange(min(self.T, self.length - chunk * self.T)).unsqueeze(1)
         places = (rolled + streams * self.length + chunk * self.T + steps) % len(self.units)
         x, y = self.units[places], self.units[(places + 1) % len(self.units)]
         resets = x == self.border if self.documents > 1 or at is not None else None
@@ -277,7 +277,8 @@ class LanguageModel(Estimator):
             )
         small = self.units_.size <= SMALL_VOCABULARY
         embedding = SMALL_EMBEDDING if small else int(self.hidden_size)
-        self.design_ = {"embedding_size": embedding if self.embedding_size is None else int(self.embedding_size)}
+        embedding = embedding if self.embedding_size is None else int(self.embedding_size)
+        self.design_ = {"embedding_size": embedding, "documents": len(texts) > 1}
         self.network_ = self.untrained()
         chunks = Chunks(train, self.units_.border, int(self.batch_size or 1), int(self.chunk))
         validation = self._encoded(held) if held else train[:0]
@@ -374,7 +375,8 @@ class LanguageModel(Estimator):
 
         Args:
             prompt: what the text begins with; nothing for the beginning of a document.
-            length: units to make.
+            length: units to make. Where several documents were learned, one may end, and the next one begins after a
+                blank line.
             temperature: by which the logits are divided; towards 0 the most probable unit is taken.
             top_p: draw from the most probable units that together have this share (Holtzman et al. 2020).
             seed: of the draw.
@@ -388,10 +390,14 @@ class LanguageModel(Estimator):
         check_at_least("seed", seed, 0)
         if not isinstance(prompt, str):
             raise DataError(got=f"a prompt of {type(prompt).__name__}", wanted="text", do="pass a string")
-        return self.units_.stream(self._numbers(prompt, int(length), float(temperature), float(top_p), int(seed)))
+        numbers = self._numbers(prompt, int(length), float(temperature), float(top_p), int(seed))
+        return self.units_.stream(numbers, BETWEEN)
 
     def _numbers(self, prompt: str, length: int, temperature: float, top_p: float, seed: int) -> Iterator[int]:
         network, random = self.network_, np.random.default_rng(seed)
+        never = [] if self.units_.unknown is None else [self.units_.unknown]
+        if not self.design_["documents"]:
+            never.append(self.units_.border)
         device = next(network.parameters()).device
         with torch.inference_mode():
             read = torch.from_numpy(self._encoded([prompt]).astype(np.int64)).to(device).unsqueeze(1)
@@ -402,8 +408,7 @@ class LanguageModel(Estimator):
         for _ in range(length):
             with torch.inference_mode():
                 logits = network.output(last)[0].double().cpu().numpy()
-            if self.units_.unknown is not None:
-                logits[self.units_.unknown] = -np.inf
+            logits[never] = -np.inf
             number = _drawn(logits, temperature, top_p, random.random())
             yield number
             with torch.inference_mode():
@@ -471,8 +476,6 @@ def packed_bits(train: Sequence[str], test: Sequence[str]) -> dict[str, float]:
 class TextMaterial(Material):
     """A text, or several, whose end is the test part where none is given."""
 
-    unit = "stream"
-
     def __init__(
         self, estimator: LanguageModel, data: str, reading: Reading | None, tell: Tell | None, given: Any
     ) -> None:
@@ -483,6 +486,9 @@ class TextMaterial(Material):
 
     def set_up(self, estimator: LanguageModel) -> tuple[Examples, Examples | None]:
         return estimator._set_up(self.train, self.read.validation)
+
+    def held_out(self, validation: Examples) -> str:
+        return f"{validation.items(torch.arange(len(validation))):,} validation units"
 
     def notes(self, estimator: LanguageModel, validation: Examples | None) -> list[str]:
         lines = list(self.read.notes)

@@ -203,11 +203,7 @@ def fit_run(
         metrics = material.metrics(estimator)
     estimator.save(folder / "model")
     metrics["kept"] = fitted.best
-    metrics["kept_by"] = (
-        "training data"
-        if validation is None
-        else f"{len(validation)} validation {material.unit}{'s'[: len(validation) != 1]}"
-    )
+    metrics["kept_by"] = "training data" if validation is None else material.held_out(validation)
     metrics["seconds"] = round(fitted.seconds, 1)
     metrics["parameters"] = sum(p.numel() for p in estimator.network_.parameters())
     write_json(folder / METRICS, metrics)

@@ -1,0 +1,134 @@
+"""Texts from the command line: fit, evaluate, generate, report; refused in one line; resumed to the bit."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tidegate.cli import run
+from tidegate.training.callbacks import Checkpoints
+
+LINE = re.compile(r"error: got .+; wanted .+; do .+\n")
+SMALL = ["--hidden-size", "16", "--chunk", "16", "--batch-size", "4"]
+
+
+def text(words=3000):
+    noise = np.random.default_rng(0)
+    return " ".join(noise.choice(["the", "tide", "comes", "and", "goes."], words)) + "\n"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("texts")
+    (folder / "tide.txt").write_text(text())
+    command = ["fit", "language", str(folder / "tide.txt"), *SMALL, "--steps", "40", "--out", str(folder / "run")]
+    assert run(command) == 0
+    return folder
+
+
+def test_a_run_says_what_simpler_methods_need(finished, capsys):
+    assert run(["evaluate", str(finished / "run"), "--json"]) == 0
+    scored = json.loads(capsys.readouterr().out)["test"]
+    assert scored == json.loads((finished / "run" / "metrics.json").read_text())["test"]
+    assert set(scored["baselines"]) == {"xz", "bzip2", "single characters"}
+    assert scored["n"] == round(0.1 * len(text()))
+
+
+def test_the_summary_begins_with_what_is_better(tmp_path, capsys):
+    (tmp_path / "tide.txt").write_text(text())
+    command = ["fit", "language", str(tmp_path / "tide.txt"), *SMALL, "--steps", "2", "--out", str(tmp_path / "run")]
+    assert run(command) == 0
+    said = capsys.readouterr()
+    assert "needs fewer bits: " in said.out.splitlines()[0]
+    assert "different; tested on the end" in said.err
+
+
+def test_generate_writes_the_same_for_the_same_seed(finished, capsys):
+    command = ["generate", str(finished / "run"), "--prompt", "the ", "--length", "50", "--seed"]
+    found = []
+    for seed in ("3", "3", "4"):
+        assert run([*command, seed]) == 0
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1] != found[2]
+    assert found[0].startswith("the ") and len(found[0].removesuffix("\n")) == 54
+
+
+def test_the_page_shows_what_was_expected(finished):
+    page = (finished / "run" / "report.html").read_text()
+    for words in ("What it writes", "temperature 0.8", "did not expect", "Beside simple methods", "bits a character"):
+        assert words in page
+    assert run(["report", str(finished / "run")]) == 0
+    assert (finished / "run" / "report.html").read_text() == page
+
+
+def test_another_text_is_scored_whole(finished, tmp_path, capsys):
+    (tmp_path / "other.txt").write_text("the tide Ω comes. " * 10)
+    assert run(["evaluate", str(finished / "run"), str(tmp_path / "other.txt"), "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["test"]["n"] == 180
+    assert "10 characters were in no training text" in said.err
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "says"),
+    [
+        ("", [], "empty file"),
+        ("short", [], "to learn from"),
+        (text(), ["--horizon", "3"], "--horizon for language"),
+        (text(), ["--unit", "words"], "unit='words'"),
+        (text(), ["--vocab-size", "12", "--unit", "byte"], "for bytes"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused_in_a_line(tmp_path, capsys, content, options, says):
+    (tmp_path / "a.txt").write_text(content)
+    command = ["fit", "language", str(tmp_path / "a.txt"), *SMALL, *options, "--out", str(tmp_path / "run")]
+    assert run(command) == 2
+    said = capsys.readouterr().err
+    assert LINE.fullmatch(said) and says in said, said
+    assert not (tmp_path / "run").exists()
+
+
+def test_generate_and_predict_know_their_models(finished, tmp_path, capsys):
+    assert run(["predict", str(finished / "run"), str(finished / "tide.txt")]) == 2
+    assert "a model for language" in capsys.readouterr().err
+    assert run(["fit", "classification", "digits", "--steps", "2", "--out", str(tmp_path / "digits")]) == 0
+    capsys.readouterr()
+    assert run(["generate", str(tmp_path / "digits")]) == 2
+    assert "a model for classification" in capsys.readouterr().err
+
+
+def test_stopped_within_an_epoch_and_resumed_it_has_the_same_bits(tmp_path, monkeypatch):
+    """The state of the text goes on from the checkpoint."""
+    (tmp_path / "tide.txt").write_text(text(600))
+    command = ["fit", "language", str(tmp_path / "tide.txt"), *SMALL, "--steps", "60", "--unit", "byte"]
+    assert run([*command, "--out", str(tmp_path / "whole")]) == 0
+    honored = Checkpoints.on_train_batch_end
+
+    def interrupt_at_19(self, trainer, module, *args):
+        self.interrupted = self.interrupted or trainer.datamodule.step == 19
+        honored(self, trainer, module, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "on_train_batch_end", interrupt_at_19)
+        assert run([*command, "--out", str(tmp_path / "stopped")]) == 130
+    last = torch.load(tmp_path / "stopped" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["RecurrentData"]["step"] == 19 and last["learner"][0]["state"][0].abs().sum() > 0
+    assert run([*command, "--out", str(tmp_path / "stopped"), "--resume"]) == 0
+    weights = [(tmp_path / one / "model" / "model.safetensors").read_bytes() for one in ("whole", "stopped")]
+    assert weights[0] == weights[1]
+
+
+def test_two_processes_learn_what_one_does(tmp_path):
+    (tmp_path / "tide.txt").write_text(text(600))
+    command = ["fit", "language", str(tmp_path / "tide.txt"), *SMALL, "--steps", "30", "--dropout", "0", "--out"]
+    assert run([*command, str(tmp_path / "one")]) == 0
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "tidegate"]
+    subprocess.run([*launch, *command, str(tmp_path / "two")], check=True, capture_output=True)
+    one, two = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=1e-4)
