@@ -122,4 +122,4 @@ sys.exit(any(name in sys.modules for name in ("torch", "numpy", "pandas", "sklea
         **os.environ, "_TIDEGATE_COMPLETE": "complete_bash", "COMP_WORDS": "tidegate fit ", "COMP_CWORD": "2",
     }  # fmt: skip
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert (result.returncode, result.stdout.split()) == (0, list(TASKS))
+    assert (result.returncode, result.stdout.split()) == (0, list(complete.TASKS))

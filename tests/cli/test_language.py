@@ -81,6 +81,8 @@ def test_another_text_is_scored_whole(finished, tmp_path, capsys):
         ("short", [], "to learn from"),
         (text(), ["--horizon", "3"], "--horizon for language"),
         (text(), ["--unit", "words"], "unit='words'"),
+        (text(), ["--id", "x"], "--id for a text"),
+        (text(), ["--encoding", "klingon"], "--encoding klingon"),
         (text(), ["--vocab-size", "12", "--unit", "byte"], "for bytes"),
     ],
 )
@@ -91,6 +93,14 @@ def test_what_cannot_be_learned_is_refused_in_a_line(tmp_path, capsys, content, 
     said = capsys.readouterr().err
     assert LINE.fullmatch(said) and says in said, said
     assert not (tmp_path / "run").exists()
+
+
+def test_describe_tells_of_a_text(finished, capsys):
+    assert run(["describe", str(finished / "tide.txt"), "--task", "language"]) == 0
+    assert f"{len(text()):,} characters, 15 different" in capsys.readouterr().out
+    assert run(["describe", str(finished / "tide.txt"), "--task", "language", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["split"]["training"] + told["split"]["test"] == told["characters"] == len(text())
 
 
 def test_generate_and_predict_know_their_models(finished, tmp_path, capsys):

@@ -14,7 +14,7 @@ from tidegate.cli.options import table_options
 def describe(
     data: Annotated[str, typer.Argument(help="As for fit: a built-in name or a path.")],
     task: Annotated[
-        str | None, typer.Option(help="classification, regression or forecasting.  [default: by the target]")
+        str | None, typer.Option(help="classification, regression, forecasting or language.  [default: by the target]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     reading: Any = None,
@@ -29,12 +29,16 @@ def describe(
     with reading_progress(data) as tell:
         if task == "forecasting":
             found = describe_series(read_panel(data, reading, tell=tell))
+        elif task == "language":
+            from tidegate.tasks.language import describe_texts
+
+            found = describe_texts(data, reading)
         else:
             found = describe_source(read_source(data, task, reading, tell=tell), task)
     if as_json:
         typer.echo(json.dumps(found))
         return
-    for name, text in series_lines(found) if task == "forecasting" else lines(found):
+    for name, text in {"forecasting": series_lines, "language": text_lines}.get(task or "", lines)(found):
         typer.echo(f"{name:<10}{text}")
 
 
@@ -53,6 +57,20 @@ def series_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows.append(("target", f"{found['target']!r}, {found['lowest']:.6g} to {found['highest']:.6g}{missing}"))
     rows += [("beside", f"{kind}: {', '.join(found[kind])}") for kind in BESIDE if found[kind]]
     return [*rows, *(("note", note) for note in found["notes"])]
+
+
+def text_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """A description of a text as names and texts."""
+    split = found["split"]
+    held = f", {split['validation']:,} to choose the kept weights" if split["validation"] else ""
+    size = f"{found['characters']:,} characters, {found['different']:,} different; {found['words']:,} words"
+    return [
+        ("source", found["name"]),
+        ("documents", f"{found['documents']:,}"),
+        ("text", f"{size}, {found['lines']:,} lines"),
+        ("split", f"{split['training']:,} characters to train{held}, {split['test']:,} to test ({split['test_is']})"),
+        *(("note", note) for note in found["notes"]),
+    ]
 
 
 BESIDE = ("known in the past", "known ahead", "static")

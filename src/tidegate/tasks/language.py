@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import MeanMetric, MetricCollection
 
+from tidegate.data import is_built_in
 from tidegate.data.documents import Documents, read_documents
 from tidegate.errors import ConfigError, DataError
 from tidegate.layers import initialize, layer_of
@@ -465,7 +466,7 @@ def packed_bits(train: Sequence[str], test: Sequence[str]) -> dict[str, float]:
     before, both = known.encode(), (known + text).encode()
     found = {}
     for name, pack in (("xz", lambda data: lzma.compress(data, preset=9)), ("bzip2", bz2.compress)):
-        found[name] = 8 * (len(pack(both)) - len(pack(before))) / len(text)
+        found[name] = max(0, 8 * (len(pack(both)) - len(pack(before)))) / len(text)
     counts = Counter(known)
     total, kinds = len(known), len(set(known) | set(text))
     costs = (n * math.log2((total + kinds) / (counts[sign] + 1)) for sign, n in Counter(text).items())
@@ -480,8 +481,8 @@ class TextMaterial(Material):
         self, estimator: LanguageModel, data: str, reading: Reading | None, tell: Tell | None, given: Any
     ) -> None:
         self.reading = estimator.reading_ = reading or Reading()
-        self.read = read_documents(data, self.reading.encoding)
-        self.train, self.test = _with_test(self.read)
+        self.read = read_texts(data, self.reading)
+        self.train, self.test = with_test(self.read)
         self.fingerprint = fingerprint_of(self.read)
 
     def set_up(self, estimator: LanguageModel) -> tuple[Examples, Examples | None]:
@@ -525,13 +526,13 @@ class TextMaterial(Material):
         said = reading or model.reading_ or Reading()
         source = run.data if data is None and run is not None else data
         assert source is not None
-        read = read_documents(source, said.encoding)
+        read = read_texts(source, said)
         if run is not None and (data is None or fingerprint_of(read) == run.data_fingerprint):
             if fingerprint_of(read) != run.data_fingerprint:
                 say(f"{run.data} has changed since the model was trained on it: its end may be training data")
             if data is not None:
                 say("this is the text that the model was trained on: its test part is scored")
-            train, test = _with_test(read)
+            train, test = with_test(read)
             return {"test": {**model.score(test), "baselines": _as_scores(packed_bits(train, test))}}
         for line in read.notes:
             say(line)
@@ -545,7 +546,44 @@ def _as_scores(bits: dict[str, float]) -> dict[str, dict[str, float]]:
     return {name: {"bits_per_character": value} for name, value in bits.items()}
 
 
-def _with_test(read: Documents) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def read_texts(source: str, reading: Reading) -> Documents:
+    """The texts of a source; ConfigError where what is said of tables is said of them."""
+    others = [name for name in reading.to_config() if name != "encoding"]
+    if others:
+        raise ConfigError(
+            got=f"--{others[0].replace('_', '-')} for a text", wanted="no option of tables", do="leave it out"
+        )
+    if is_built_in(source):
+        raise DataError(
+            got=f"the built-in dataset {source}", wanted="a text file or a folder", do="pass a text, such as book.txt"
+        )
+    return read_documents(source, reading.encoding)
+
+
+def describe_texts(source: str, reading: Reading | None = None) -> dict[str, Any]:
+    """What is understood of a text, as JSON."""
+    read = read_texts(source, reading or Reading())
+    train, test = with_test(read)
+    texts = (*read.train, *read.validation, *read.test)
+    together = "".join(texts)
+    return {
+        "name": read.name,
+        "documents": len(texts),
+        "characters": len(together),
+        "different": len(set(together)),
+        "lines": together.count("\n"),
+        "words": len(together.split()),
+        "split": {
+            "training": sum(map(len, train)),
+            "validation": sum(map(len, read.validation)) or None,
+            "test": sum(map(len, test)),
+            "test_is": "a file of its own" if read.test else "the end",
+        },
+        "notes": list(read.notes),
+    }
+
+
+def with_test(read: Documents) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is learned from, and what is scored."""
     if read.test:
         return read.train, read.test
