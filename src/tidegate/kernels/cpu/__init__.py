@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.cpu import ops as ops  # registers the operator
+from tidegate.kernels.cpu import transforms
 from tidegate.kernels.stack import NOTHING, Extras, weights_of, weights_of_direction
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def why_not(request: Request) -> str | None:
         return f"the kernels compute in float32 and float64, not in {request.dtype}"
     if request.batch_size == 0 and not torch.compiler.is_compiling():  # where torch.nn's LSTM ends the process
         return "an empty batch has nothing to compute"
-    if request.transformed:
-        return "torch.func transforms and forward-mode derivatives need operators that they can see into"
+    plain = not (request.ragged or request.noisy or request.states)
+    if request.transformed and not (plain and transforms.is_followed()):
+        return "nested or forward-mode transforms, and any with lengths, noise or states, need the equations"
     if request.recorded:
         return "torch.export and torch.jit.trace record operators that run without tidegate"
     if request.noisy and request.proj_size:
@@ -46,7 +48,7 @@ def run(
     D, L = 2 if module.bidirectional else 1, module.num_layers
     finals: list[State] = []
     all_states: list[State] = []
-    has_c = module.mode == "LSTM"
+    has_c, transformed = module.mode == "LSTM", transforms.is_followed()
     all_weights = weights_of(module)
     if torch._C._is_any_autocast_enabled():
         # A recurrence keeps the precision of its weights over all its steps.
@@ -60,7 +62,10 @@ def run(
             weights += weights_of_direction(module, all_weights, k, True)
         before = state if L == 1 else tuple(s[k * D : (k + 1) * D] for s in state)
         noise = [part for direction in extras.noise[k * D : (k + 1) * D] for part in direction]
-        x, *final = kernels.layer(module.mode, x, before, weights, lengths, noise, extras.states and has_c)
+        if transformed:
+            x, *final = transforms.Transformed.apply(module.mode, x, before[0], before[1] if has_c else None, *weights)
+        else:
+            x, *final = kernels.layer(module.mode, x, before, weights, lengths, noise, extras.states and has_c)
         if extras.states:
             outputs = (x, final.pop()) if has_c else (x,)
             all_states.append(tuple(s.unflatten(2, (D, -1)).permute(2, 0, 1, 3) for s in outputs))
