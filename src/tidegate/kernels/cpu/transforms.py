@@ -84,7 +84,7 @@ class Gradients(torch.autograd.Function):
         """Through the equations, where a gradient is derived once more."""
         tensors = ctx.saved_tensors
         with torch.enable_grad():
-            inputs = [None if t is None else t.detach().requires_grad_() for t in tensors]
+            inputs: list[Any] = [None if t is None else t.detach().requires_grad_() for t in tensors]
             d_out, d_hn, d_cn, x, h0, c0, *weights = inputs
             needed = [t is not None for t in (x, h0, c0, *weights)]
             d_all = d_out, d_hn, d_cn, None
