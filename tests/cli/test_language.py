@@ -71,7 +71,7 @@ def test_another_text_is_scored_whole(finished, tmp_path, capsys):
     assert run(["evaluate", str(finished / "run"), str(tmp_path / "other.txt"), "--json"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["test"]["n"] == 180
-    assert "10 characters were in no training text" in said.err
+    assert "10 characters are not in the vocabulary" in said.err
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,9 @@ def test_another_text_is_scored_whole(finished, tmp_path, capsys):
     [
         ("", [], "empty file"),
         ("short", [], "to learn from"),
+        ("ab", [], "to learn from"),
+        (text(), ["--vocab-size", "1000000000000", "--unit", "bpe"], "300 to 1,000,000"),
+        (text(), ["--hidden-size", "1099511627776"], "no memory holds"),
         (text(), ["--horizon", "3"], "--horizon for language"),
         (text(), ["--unit", "words"], "unit='words'"),
         (text(), ["--id", "x"], "--id for a text"),
@@ -104,8 +107,9 @@ def test_describe_tells_of_a_text(finished, capsys):
 
 
 def test_generate_and_predict_know_their_models(finished, tmp_path, capsys):
-    assert run(["predict", str(finished / "run"), str(finished / "tide.txt")]) == 2
-    assert "a model for language" in capsys.readouterr().err
+    for input in ([str(finished / "tide.txt")], []):
+        assert run(["predict", str(finished / "run"), *input]) == 2
+        assert "use tidegate generate" in capsys.readouterr().err
     assert run(["fit", "classification", "digits", "--steps", "2", "--out", str(tmp_path / "digits")]) == 0
     capsys.readouterr()
     assert run(["generate", str(tmp_path / "digits")]) == 2

@@ -16,7 +16,7 @@ def test_a_file_is_one_document(tmp_path):
 
 
 def test_a_folder_holds_documents_in_the_order_of_their_names(tmp_path):
-    for name in ("b.txt", "a.md", "deep/c.txt.gz", ".hidden.txt", "picture.png"):
+    for name in ("b.txt", "a.md", "deep/c.txt.gz", ".git/x.txt", ".hidden.txt", "picture.png"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         text = name.encode()
@@ -33,6 +33,28 @@ def test_names_tell_the_parts(tmp_path, frame):
         found = read_documents(source)
         assert (found.train, found.validation, found.test) == (("train",), ("valid",), ("test",))
         assert f"{frame.format('test')} is the test part" in found.notes
+
+
+def test_what_is_no_part_is_left_out_beside_parts(tmp_path):
+    for name in ("README.md", "train.txt", "test.txt"):
+        (tmp_path / name).write_text(name)
+    found = read_documents(tmp_path)
+    assert (found.train, found.test) == (("train.txt",), ("test.txt",))
+    assert "left out, as its name says no part: README.md" in found.notes
+
+
+def test_folders_tell_the_parts_too(tmp_path):
+    for name in ("train/a.txt", "train/b.txt", "test/c.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    found = read_documents(tmp_path)
+    assert (found.train, found.test) == (("train/a.txt", "train/b.txt"), ("test/c.txt",))
+
+
+def test_a_lone_test_among_others_is_a_document(tmp_path):
+    for name in ("exam.txt", "test.txt"):
+        (tmp_path / name).write_text(name)
+    assert read_documents(tmp_path).train == ("exam.txt", "test.txt")
 
 
 @pytest.mark.parametrize("name", ["contest.txt", "latest.txt", "training-day.txt"])
@@ -79,7 +101,30 @@ def _no_texts(folder):
     return folder
 
 
-@pytest.mark.parametrize("make", [_empty, _blank, _binary, _no_texts, lambda folder: folder / "nowhere.txt"])
+def _cut_off(folder):
+    (folder / "a.txt.gz").write_bytes(gzip.compress(b"text " * 1000)[:30])
+    return folder / "a.txt.gz"
+
+
+def _no_zip(folder):
+    (folder / "a.txt.zip").write_bytes(b"text")
+    return folder / "a.txt.zip"
+
+
+def _parts_without_training(folder):
+    for name in ("valid.txt", "test.txt"):
+        (folder / name).write_text("text")
+    return folder
+
+
+NO_TEXTS = [
+    _empty, _blank, _binary, _no_texts, _cut_off, _no_zip, _parts_without_training,
+    lambda folder: folder / "nowhere.txt", lambda folder: "", lambda folder: "~nobody-there/a.txt",
+    lambda folder: "a" * 5000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", NO_TEXTS)
 def test_what_is_no_text_is_refused(tmp_path, make):
     with pytest.raises(DataError, match=r"^got .*; wanted .*; do "):
         read_documents(make(tmp_path))

@@ -138,6 +138,19 @@ def test_documents_are_learned_apart():
     assert len(written) > 2 and set(written[:-1]) <= set(texts)
 
 
+def test_a_vocabulary_of_one_character_is_no_way_to_win():
+    text = "".join(np.random.default_rng(0).choice(list("abcdefgh"), 3000))
+    few = LanguageModel(**{**SMALL, "steps": 30}, vocab_size=1).fit(text)
+    all_of_them = LanguageModel(**{**SMALL, "steps": 30}).fit(text)
+    assert few.score(text)["bits_per_character"] > 10 > all_of_them.score(text)["bits_per_character"]
+
+
+def test_a_short_text_chooses_the_weights_where_it_is_given():
+    model = LanguageModel(**{**SMALL, "steps": 60}, checks=6).fit(TIDE * 20, validation_data=TIDE[:9])
+    alone = LanguageModel(**{**SMALL, "steps": 60}, checks=6, validation_share=0.0).fit(TIDE * 20)
+    assert [row["validation_nats"] for row in model.history_] != [row["validation_nats"] for row in alone.history_]
+
+
 def test_unknown_characters_are_counted(learned):
     assert learned.score("the Ωtide Ω")["unknown"] == 2
     assert "\ufffd" not in learned.generate("Ω", 200, temperature=3.0)
@@ -164,6 +177,10 @@ def test_what_is_known_packs_better():
         ({}, 7, DataError),
         ({}, ["a", 7], DataError),
         ({}, "too short", DataError),
+        ({}, "a", DataError),
+        ({"unit": "byte"}, "ab\ud800" * 100, DataError),
+        ({"unit": np.array(["a", "b"])}, TIDE * 20, ConfigError),
+        ({"hidden_size": 2**40}, TIDE * 20, ConfigError),
         ({"unit": "word"}, TIDE * 20, ConfigError),
         ({"unit": "bpe", "vocab_size": 7}, TIDE * 20, ConfigError),
         ({"chunk": 0}, TIDE * 20, ConfigError),
@@ -179,7 +196,16 @@ def test_what_cannot_be_learned_is_refused(parameters, text, error):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"length": -1}, {"temperature": -1.0}, {"top_p": 0.0}, {"top_p": 1.5}, {"seed": -1}, {"prompt": 7}]
+    "wrong",
+    [
+        {"length": -1},
+        {"temperature": -1.0},
+        {"top_p": 0.0},
+        {"top_p": 1.5},
+        {"seed": -1},
+        {"prompt": 7},
+        {"prompt": "\udcff"},
+    ],
 )
 def test_what_cannot_be_written_is_refused(learned, wrong):
     with pytest.raises((ConfigError, DataError), match=r"^got .*; wanted .*; do "):

@@ -138,7 +138,7 @@ def fit(
     embedding_size: Annotated[
         int | None,
         typer.Option(
-            help="Features of a unit.  [default: 128, or the hidden size for subwords]", rich_help_panel=TEXTS
+            help="Features of a unit.  [default: 128; the hidden size for more than 512 units]", rich_help_panel=TEXTS
         ),
     ] = None,
     chunk: Annotated[

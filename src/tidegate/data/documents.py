@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.data.encoding import is_encoding, scan
-from tidegate.data.unpack import Source
+from tidegate.data.unpack import COMPRESSED, Source, ending_of, refused
 from tidegate.errors import DataError
 
 TEXT = (".txt", ".text", ".md", ".tokens", ".raw", ".tex", ".py", ".c", ".h")
-"""Endings that a folder's documents have; .gz may stand behind."""
+"""Endings that a folder's documents have; that of a packed file may stand behind."""
 PARTS = re.compile(r"(?:.*[._-])?(train|training|valid|validation|val|dev|test|eval)", re.IGNORECASE)
 PART_OF = {
     "train": "train", "training": "train", "valid": "validation", "validation": "validation", "val": "validation",
@@ -35,24 +35,35 @@ def read_documents(source: str | Path, encoding: str | None = None) -> Documents
     """Read a text file or a folder of text files.
 
     A file whose name says train, valid or test is a part, with the others beside it: `ptb.train.txt`, or a folder of
-    `train.txt`, `valid.txt` and `test.txt`. Line endings become \\n, and encodings other than UTF-8 are told.
+    `train.txt`, `valid.txt` and `test.txt`, or folders with these names. Line endings become \\n, and encodings other
+    than UTF-8 are told.
 
     Raises DataError where there is no text, or it cannot be decoded.
     """
     if encoding is not None and not is_encoding(encoding):
         raise DataError(got=f"--encoding {encoding}", wanted="the name of an encoding", do="write utf-8 or cp1252")
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise DataError(got=f"{source}, which does not exist", wanted="a text file or a folder", do="check the path")
+    path = _path(source)
     files = _files(path)
     parts: dict[str, list[Path]] = {}
     for file in files:
-        hit = PARTS.fullmatch(_stem(file))
-        parts.setdefault(PART_OF[hit[1].lower()] if hit else "", []).append(file)
-    if "train" in parts and "" not in parts:
-        notes = [f"{name} is the {part} part" for part, some in parts.items() for name in (one.name for one in some)]
-    else:
-        parts, notes = {"train": files}, []
+        parts.setdefault(_part_of(file, path), []).append(file)
+    others = parts.pop("", [])
+    if "train" not in parts and others:
+        # A lone test.txt among others is a document, as they are.
+        parts, others = {"train": files}, []
+    if "train" not in parts:
+        raise DataError(
+            got=f"{source} with files for {' and '.join(parts)}, and none to train on",
+            wanted="a file whose name says train, or names that say nothing",
+            do="rename one, or name the file to learn from",
+        )
+    notes = []
+    if len(parts) > 1:
+        notes = [f"{_some(some)} {'is' if len(some) == 1 else 'are'} the {part} part" for part, some in parts.items()]
+    if others:
+        notes.append(
+            f"left out, as {'its name says' if len(others) == 1 else 'their names say'} no part: {_some(others)}"
+        )
     read: dict[str, tuple[str, ...]] = {}
     for part, some in parts.items():
         texts = []
@@ -60,9 +71,7 @@ def read_documents(source: str | Path, encoding: str | None = None) -> Documents
             text, said = _read(file, encoding)
             texts.append(text)
             notes += [one for one in said if one not in notes]
-        read[part] = tuple(text for text in texts if text)
-    if not read.get("train"):
-        raise DataError(got=f"{source} without text", wanted="a text to learn from", do="check how it was made")
+        read[part] = tuple(texts)
     if len(read["train"]) > 1:
         notes.append(f"{len(read['train']):,} documents, each begins from nothing")
     return Documents(
@@ -70,15 +79,44 @@ def read_documents(source: str | Path, encoding: str | None = None) -> Documents
     )
 
 
+def _path(source: str | Path) -> Path:
+    try:
+        path = Path(source).expanduser()
+        if str(source) and path.exists():
+            return path
+    except (OSError, RuntimeError, ValueError):
+        pass
+    shown = str(source) if len(str(source)) <= 200 else f"{str(source)[:200]}…"
+    raise DataError(got=f"{shown!r}, which does not exist", wanted="a text file or a folder", do="check the path")
+
+
+def _some(files: list[Path]) -> str:
+    names = ", ".join(one.name for one in files[:3])
+    return names if len(files) <= 3 else f"{names} and {len(files) - 3:,} more"
+
+
 def _stem(path: Path) -> str:
-    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    name = path.stem if path.suffix.lower() in COMPRESSED else path.name
     return Path(name).stem if Path(name).suffix.lower() in TEXT else name
+
+
+def _part_of(file: Path, source: Path) -> str:
+    """The part that the name of a file says, or that of the folder in which it lies; empty where none does."""
+    folders = file.relative_to(source).parts[:-1] if source.is_dir() else ()
+    for name in (*folders, _stem(file)):
+        if hit := PARTS.fullmatch(name):
+            return PART_OF[hit[1].lower()]
+    return ""
 
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = [one for one in path.rglob("*") if one.is_file() and not one.name.startswith(".")]
-        files = [one for one in found if Path(one.name.removesuffix(".gz")).suffix.lower() in TEXT]
+        found = [
+            one
+            for one in path.rglob("*")
+            if one.is_file() and not any(part.startswith(".") for part in one.relative_to(path).parts)
+        ]
+        files = [one for one in found if ending_of(one) in TEXT]
         if not files:
             raise DataError(
                 got=f"the folder {path} without text files", wanted=f"files {', '.join(TEXT)}", do="name one file"
@@ -91,21 +129,17 @@ def _files(path: Path) -> list[Path]:
     frame = re.escape(path.name[: hit.start(1)]), re.escape(path.name[hit.end(1) :])
     words = "|".join(sorted(PART_OF, key=len, reverse=True))
     alike = re.compile(f"{frame[0]}({words}){frame[1]}", re.IGNORECASE)
-    beside = sorted(one for one in path.parent.iterdir() if alike.fullmatch(one.name) and one != path)
-    return [path, *(one for one in beside if PART_OF[alike.fullmatch(one.name)[1].lower()] != "train")]  # type: ignore[index]
+    beside = [one for one in sorted(path.parent.iterdir()) if one != path and one.is_file()]
+    return [path, *(one for one in beside if alike.fullmatch(one.name) and _part_of(one, one) != "train")]
 
 
 def _read(path: Path, encoding: str | None) -> tuple[str, list[str]]:
     """The text of a file, and what is told of it."""
-    try:
+    with refused(path):
         if path.stat().st_size == 0:
             raise DataError(got=f"{path}, an empty file", wanted="text", do="leave it out, or check how it was made")
         found = scan(path, encoding)
         text = b"".join(Source(path, found.encoding).pieces()).decode("utf-8")
-    except OSError as error:
-        raise DataError(
-            got=f"{path} that cannot be opened ({error.strerror})", wanted="a readable file", do="check its rights"
-        ) from None
     notes = [f"{path.name} is read as {found.said}"] if found.said else []
     text = text.removeprefix("\ufeff")
     if "\r" in text:

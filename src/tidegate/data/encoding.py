@@ -62,8 +62,8 @@ def scan(path: Path, given: str | None) -> _Scanned:
     except UnicodeDecodeError:
         raise DataError(
             got=f"{path} with bytes that are text neither in utf-8 nor in cp1252",
-            wanted="a text table",
-            do="pass its --encoding, or check that it is a text table",
+            wanted="text",
+            do="pass its --encoding, or check what the file is",
         ) from None
 
 
@@ -105,7 +105,7 @@ def _check_text(source: Source) -> bool:
             at = int(control.argmax())
             raise DataError(
                 got=f"{source.path} with the control byte 0x{piece[at]:02x} at {size + at}",
-                wanted="a text table",
+                wanted="text",
                 do="pass its --encoding if it is text (utf-16-le, for one), or check what the file is",
             )
         if not piece.isascii() or decoder.getstate()[0]:

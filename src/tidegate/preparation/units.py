@@ -15,8 +15,8 @@ import numpy as np
 from tidegate.errors import ConfigError, missing_extra
 
 KINDS = ("char", "byte", "bpe")
-DEFAULT_SIZE, LEAST_SIZE = 8000, 300
-"""Subwords that a vocabulary has where nothing is said, and at least: 256 of them are bytes."""
+DEFAULT_SIZE, LEAST_SIZE, MOST_SIZE = 8000, 300, 1_000_000
+"""Subwords that a vocabulary has where nothing is said, at least (256 of them are bytes), and at most."""
 MOST_CHARACTERS = 20_000
 PIECE = 100_000
 """Characters that are cut into subwords at once, up to the end of a line."""
@@ -145,21 +145,23 @@ class Units:
         units = cls(**config)
         if units.kind not in KINDS:
             raise ValueError(f"units of kind {units.kind!r}")
+        if units.kind == "bpe" and not units._bytes:
+            raise ValueError("a tokenizer without subwords")
         return units
 
 
 def check_units(kind: Any, vocab_size: Any) -> None:
     """Raise ConfigError where there are no such units."""
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ConfigError(got=f"unit={kind!r}", wanted=f"one of {', '.join(KINDS)}", do="correct unit")
     if vocab_size is None:
         return
     if kind == "byte":
         raise ConfigError(got=f"vocab_size={vocab_size} for bytes", wanted="none: there are 256", do="leave it out")
     least = LEAST_SIZE if kind == "bpe" else 1
-    if vocab_size < least:
+    if not least <= vocab_size <= MOST_SIZE:
         raise ConfigError(
-            got=f"vocab_size={vocab_size} for {kind}", wanted=f"at least {least}", do="correct vocab_size"
+            got=f"vocab_size={vocab_size} for {kind}", wanted=f"{least:,} to {MOST_SIZE:,}", do="correct vocab_size"
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tidegate.preparation import Reading
 from tidegate.report import figures
-from tidegate.tasks.language import NATS, LanguageModel
+from tidegate.tasks.language import NATS_PER_BIT, LanguageModel
 from tidegate.tasks.run import Run
 
 PASSAGE, LOOKED_AT = 700, 6000
@@ -54,7 +54,7 @@ def language_summary(title: str, metrics: dict[str, Any]) -> str:
         f"of {scored['n']:,} ({metrics['seconds']:.0f} s, {metrics['parameters']:,} parameters)"
     )
     if _best_baseline(scored)[1] <= scored["bits_per_character"]:
-        return f"{says[0].upper()}{says[1:]}\n{line}"
+        return f"{says}\n{line}"
     return f"{line}; {says}"
 
 
@@ -88,7 +88,7 @@ def language_section(
         "classes_of": "",
         "notes": notes,
         "pictures": [figures.learning_curve("Loss, nats a unit", history, metrics["kept"], chosen_by)],
-        "samples": [(heat, model.generate(length=SAMPLE, temperature=heat)) for heat in TEMPERATURES],
+        "samples": [(heat, _shown(model.generate(length=SAMPLE, temperature=heat))) for heat in TEMPERATURES],
         "passages": passages(model, material.test[0]),
         "parameters": {**run.parameters, **model.design_},
         "reading": run.reading,
@@ -108,15 +108,15 @@ def passages(model: LanguageModel, text: str) -> list[tuple[str, str, list[Sign]
     text = text[: 4 * LOOKED_AT]
     nats, states = model.surprise(text)
     numbers = model.units_.encode(text)
-    pieces = model.units_.pieces(numbers[:LOOKED_AT])
-    nats, states = nats[: len(pieces)] / NATS, states[: len(pieces)]
+    pieces = [_shown(piece) for piece in model.units_.pieces(numbers[:LOOKED_AT])]
+    nats, states = nats[: len(pieces)] / NATS_PER_BIT, states[: len(pieces)]
     surprise = [
         Sign(piece, f"rgba(213, 94, 0, {min(bits / MOST_BITS, 1) * 0.75:.2f})", f"{bits:.1f} bits")
         for piece, bits in zip(pieces[:PASSAGE], nats[:PASSAGE], strict=False)
     ]
     about = f"The darker, the less it was expected: white for 0 bits, the darkest for {MOST_BITS:.0f} or more."
     found = [("What the model did not expect in the test part", about, surprise)]
-    # The state after a unit has read it; that before the last is the one from which it was told.
+    # The state before a unit is the one after that before it.
     after = np.concatenate([states[1:], states[-1:]])
     for name, unit, correlation in followers(pieces, after):
         values = after[:PASSAGE, unit]
@@ -128,6 +128,11 @@ def passages(model: LanguageModel, text: str) -> list[tuple[str, str, list[Sign]
         about = f"Blue below zero, orange above (correlation {correlation:+.2f} over {len(pieces):,} units)."
         found.append((title, about, signs))
     return found
+
+
+def _shown(text: str) -> str:
+    """A text for a page, with U+FFFD for control characters."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else "\ufffd" for sign in text)
 
 
 def _diverging(value: float) -> str:

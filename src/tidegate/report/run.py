@@ -110,6 +110,7 @@ def _section(run: Run) -> dict[str, Any]:
     metrics = _finished(run)
     history = _read_history(run.folder / "history.csv")
     if run.task in OWN:
+        run.check_data()
         return OWN[run.task][0](run, _title(run), metrics, history)
     monitor = _monitor(run)
     chosen_by = "training data" if metrics["kept_by"] == "training data" else "validation"

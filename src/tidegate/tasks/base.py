@@ -216,7 +216,16 @@ class Estimator(BaseEstimator):
         """A network as training begins: the first weights follow from the seed; nothing is known of the data."""
         with own_randomness():
             torch.manual_seed(int(self.seed))
-            return self._build()
+            try:
+                return self._build()
+            except RuntimeError as error:
+                if "memory" not in str(error):
+                    raise
+                raise ConfigError(
+                    got=f"a network that no memory holds, of hidden_size={self.hidden_size}",
+                    wanted="a smaller one",
+                    do="correct hidden_size and what else gives its size",
+                ) from None
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "network_"):

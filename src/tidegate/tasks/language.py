@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULT_STEPS = 2500
 TEST_SHARE, VALIDATION_SHARE = 0.1, 0.05
-"""Of the text, at its end; of what comes before that, at its end."""
+"""The last tenth of a text is its test part; the last 5 % of the rest chooses the kept weights."""
 VALIDATION_STREAMS = 32
 SCORED_AT_ONCE = 4096
 """Steps of a text that are scored in one pass."""
@@ -40,11 +40,12 @@ SMALL_VOCABULARY, SMALL_EMBEDDING = 512, 128
 MOST_PACKED = 20_000_000
 """Characters of the training text that xz and bzip2 are shown first."""
 TIED = "output.weight"
-"""What is the embedding again, where the sizes allow."""
-BETWEEN = "\n\n"
-"""Two documents that are written one after the other."""
-NATS = math.log(2)
-"""In a bit."""
+"""The name of what is the embedding again, where the sizes allow."""
+DOCUMENT_BREAK = "\n\n"
+"""Between two documents that are written one after the other."""
+NATS_PER_BIT = math.log(2)
+CODE_POINTS = 0x110000
+"""Of which one costs log(CODE_POINTS) nats where all are as probable."""
 
 
 class LanguageNetwork(nn.Module):
@@ -103,7 +104,7 @@ class Chunks(Examples):
         border: its number.
         streams: side by side.
         steps: of a chunk.
-        whole: read all of it, the rest that is shorter than a chunk too.
+        whole: read the rest of each stream that is shorter than a chunk, too.
     """
 
     def __init__(self, units: np.ndarray, border: int, streams: int, steps: int, whole: bool = False) -> None:
@@ -267,13 +268,17 @@ class LanguageModel(Estimator):
         self.fitted_parameters_ = self._parameters()
         if not held:
             share = VALIDATION_SHARE if settings.validation_share is None else settings.validation_share
-            texts, held = without_end(texts, share)
+            before, after = without_end(texts, share)
+            # What is less than a chunk says little, and is worth learning from.
+            if sum(map(len, after)) > int(self.chunk):
+                texts, held = before, after
+        self.learned_ = tuple(texts)
         self.units_ = self.preparation_ = Units.fit(texts, str(self.unit), self.vocab_size)
         train = self._encoded(texts)
         if len(train) <= int(self.chunk):
             raise DataError(
-                got=f"a text of {len(train) - 1:,} {self._named} to learn from",
-                wanted=f"more than a chunk of {self.chunk}",
+                got=f"{len(train) - len(texts):,} {self._named} to learn from",
+                wanted=f"a chunk of {self.chunk} at least",
                 do="pass a smaller chunk, or more text",
             )
         small = self.units_.size <= SMALL_VOCABULARY
@@ -282,9 +287,9 @@ class LanguageModel(Estimator):
         self.design_ = {"embedding_size": embedding, "documents": len(texts) > 1}
         self.network_ = self.untrained()
         chunks = Chunks(train, self.units_.border, int(self.batch_size or 1), int(self.chunk))
-        validation = self._encoded(held) if held else train[:0]
-        if len(validation) <= int(self.chunk):
+        if not held:
             return chunks, None
+        validation = self._encoded(held)
         return chunks, Chunks(validation, self.units_.border, VALIDATION_STREAMS, int(self.chunk), whole=True)
 
     def _settings_of(self, train: Any) -> Settings:
@@ -298,7 +303,7 @@ class LanguageModel(Estimator):
     def _encoded(self, texts: Sequence[str]) -> np.ndarray:
         """The numbers of texts, with a border before each."""
         border = np.array([self.units_.border], dtype=np.int32)
-        return np.concatenate([part for text in texts for part in (border, self.units_.encode(text))])
+        return np.concatenate([border[:0], *(part for text in texts for part in (border, self.units_.encode(text)))])
 
     def _build(self) -> LanguageNetwork:
         return LanguageNetwork(
@@ -326,8 +331,12 @@ class LanguageModel(Estimator):
         super()._load_tensors({**tensors, TIED: tensors["embedding.weight"]} if self.network_.tied else tensors)
 
     def surprise(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        """What each unit of a text costs in nats [N], and the hidden state of the last layer after it [N, H]."""
+        """What each unit of a text costs in nats [N], and the hidden state of the last layer before it [N, H].
+
+        A character that is not in the vocabulary also costs which of all others it is.
+        """
         self._check_fitted()
+        (text,) = _texts(text, "text")
         units = torch.from_numpy(self._encoded([text]).astype(np.int64))
         nats, states, state = [], [], None
         device = next(self.network_.parameters()).device
@@ -338,14 +347,18 @@ class LanguageModel(Estimator):
                 logits = self.network_.output(output[:, 0])
                 nats.append(F.cross_entropy(logits, some[1:], reduction="none").cpu())
                 states.append(output[:, 0].cpu())
-        return torch.cat(nats).double().numpy(), torch.cat(states).numpy()
+        costs = torch.cat(nats).double().numpy()
+        if self.units_.unknown is not None:
+            costs[units[1:].numpy() == self.units_.unknown] += math.log(CODE_POINTS - len(self.units_.signs))
+        return costs, torch.cat(states).numpy()
 
     def score(self, X: Any, y: Any = None) -> dict[str, float]:
         """What a text, or several, costs: nats and bits a character, and the perplexity by unit.
 
         Returns:
             nats_per_character, bits_per_character, perplexity, n (characters), units, and unknown, the characters
-            that were never seen in training and stand for one sign.
+            that are not in the vocabulary: each costs the sign that stands for all of them, and log(1,114,112 - known)
+            nats for which of the others it is.
         """
         self._check_fitted()
         total, units, characters, unknown = 0.0, 0, 0, 0
@@ -356,7 +369,7 @@ class LanguageModel(Estimator):
                 unknown += int((self.units_.encode(text) == self.units_.unknown).sum())
         return {
             "nats_per_character": total / characters,
-            "bits_per_character": total / characters / NATS,
+            "bits_per_character": total / characters / NATS_PER_BIT,
             "perplexity": math.exp(min(total / units, 700)),
             "n": characters,
             "units": units,
@@ -391,8 +404,9 @@ class LanguageModel(Estimator):
         check_at_least("seed", seed, 0)
         if not isinstance(prompt, str):
             raise DataError(got=f"a prompt of {type(prompt).__name__}", wanted="text", do="pass a string")
+        _check_writable(prompt, "the prompt")
         numbers = self._numbers(prompt, int(length), float(temperature), float(top_p), int(seed))
-        return self.units_.stream(numbers, BETWEEN)
+        return self.units_.stream(numbers, DOCUMENT_BREAK)
 
     def _numbers(self, prompt: str, length: int, temperature: float, top_p: float, seed: int) -> Iterator[int]:
         network, random = self.network_, np.random.default_rng(seed)
@@ -442,7 +456,21 @@ def _texts(X: Any, name: str) -> tuple[str, ...]:
         raise DataError(got=f"{name} of {type(X).__name__}", wanted="a text or a list of texts", do="pass strings")
     if not any(found):
         raise DataError(got=f"{name} without text", wanted="a text", do="check how it was made")
+    for one in found:
+        _check_writable(one, name)
     return tuple(one for one in found if one)
+
+
+def _check_writable(text: str, name: str) -> None:
+    """Raise DataError for what no encoding writes: a half of a surrogate pair, as a byte that is no UTF-8 becomes."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            got=f"{name} with {text[error.start]!r} at {error.start}, which is no character",
+            wanted="text",
+            do="read it in its encoding",
+        ) from None
 
 
 def without_end(texts: Sequence[str], share: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -465,13 +493,18 @@ def packed_bits(train: Sequence[str], test: Sequence[str]) -> dict[str, float]:
     known, text = "".join(train)[-MOST_PACKED:], "".join(test)
     before, both = known.encode(), (known + text).encode()
     found = {}
-    for name, pack in (("xz", lambda data: lzma.compress(data, preset=9)), ("bzip2", bz2.compress)):
+    for name, pack in (("xz", _lzma), ("bzip2", bz2.compress)):
         found[name] = max(0, 8 * (len(pack(both)) - len(pack(before)))) / len(text)
     counts = Counter(known)
     total, kinds = len(known), len(set(known) | set(text))
     costs = (n * math.log2((total + kinds) / (counts[sign] + 1)) for sign, n in Counter(text).items())
     found["single characters"] = sum(costs) / len(text)
     return found
+
+
+def _lzma(data: bytes) -> bytes:
+    """As xz, without what its files have around."""
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "preset": 9}])
 
 
 class TextMaterial(Material):
@@ -499,7 +532,7 @@ class TextMaterial(Material):
         if unknown is not None:
             count = sum(int((estimator.units_.encode(text) == unknown).sum()) for text in self.test)
             if count:
-                lines.append(f"{count:,} characters of the test part are in no training text and stand for one sign")
+                lines.append(f"{count:,} characters of the test part are not in the vocabulary")
         return lines
 
     @property
@@ -510,8 +543,9 @@ class TextMaterial(Material):
         return f"{self.read.name}: {count[0]:,} characters, {signs:,} different; tested on {tested}, {count[1]:,}"
 
     def metrics(self, estimator: LanguageModel) -> dict[str, Any]:
-        # As much of the training text as there is of the test text.
-        end = self.train[-1][-max(1, sum(map(len, self.test))) :]
+        # As much of what was learned as there is of the test text.
+        learned = estimator.learned_
+        _, end = without_end(learned, min(1.0, sum(map(len, self.test)) / sum(map(len, learned))))
         scores: dict[str, Any] = {"train": estimator.score(end), "test": estimator.score(self.test)}
         scores["test"]["baselines"] = {
             name: {"bits_per_character": bits} for name, bits in packed_bits(self.train, self.test).items()
@@ -538,7 +572,7 @@ class TextMaterial(Material):
             say(line)
         scored = model.score((*read.train, *read.validation, *read.test))
         if scored["unknown"]:
-            say(f"{scored['unknown']:,} characters were in no training text and stand for one sign")
+            say(f"{scored['unknown']:,} characters are not in the vocabulary")
         return {"test": scored}
 
 

@@ -27,9 +27,10 @@ from tidegate.files import write_whole
 from tidegate.preparation import Reading, read_source, with_test
 from tidegate.tasks.base import Estimator, Say, Tell
 from tidegate.tasks.forecasting import Forecaster, SeriesMaterial
+from tidegate.tasks.language import LanguageModel
 from tidegate.tasks.load import TASKS, load
 from tidegate.tasks.sequence_material import SequenceMaterial
-from tidegate.tasks.sequences import PLAIN, SequenceEstimator
+from tidegate.tasks.sequences import PLAIN
 from tidegate.training import is_first_process
 
 FORMAT = 3
@@ -68,16 +69,17 @@ class Run:
     @cached_property
     def dataset(self) -> Dataset:
         """The data of the run, read once, split as it was."""
-        try:
-            return with_test(read_source(self.data, self.task, Reading(**self.reading)).dataset)
-        except DataError as error:
-            if is_built_in(self.data) or Path(self.data).exists():
-                raise
+        self.check_data()
+        return with_test(read_source(self.data, self.task, Reading(**self.reading)).dataset)
+
+    def check_data(self) -> None:
+        """Raise DataError where the data is no longer in its place."""
+        if not is_built_in(self.data) and not Path(self.data).exists():
             raise DataError(
                 got=f"the run's data {self.data}, a path where nothing is now",
                 wanted="the data that it was trained on",
                 do=f"name its new place: tidegate evaluate {self.folder} PATH",
-            ) from error
+            )
 
     def has_changed(self, dataset: Dataset) -> bool:
         """Whether the data is not what the run was trained on."""
@@ -132,7 +134,7 @@ def fit_run(
     """Train, keep the model and score it, all in a run folder.
 
     Args:
-        task: classification, regression or forecasting.
+        task: classification, regression, forecasting or language.
         data: a built-in name or a path; see `tidegate.read_dataset`.
         parameters: of the task's estimator; the others have their defaults, or with `resume` the run's own.
         folder: where to; it must not exist, except with `resume`. A run that is refused leaves nothing behind.
@@ -239,6 +241,8 @@ def evaluate(
     model = load(folder)
     with _said(say):
         run = open_run(folder) if data is None or (folder / SETTINGS).exists() else None
+        if data is None and run is not None:
+            run.check_data()
         return model.material.evaluate(model, data, reading, run, say)
 
 
@@ -247,6 +251,8 @@ def forecast(
 ) -> Any:
     """What comes after the end of the data that a model was trained on, or of another table, as a DataFrame."""
     model = load(folder)
+    if isinstance(model, LanguageModel):
+        raise _writes()
     if not isinstance(model, Forecaster):
         raise ConfigError(
             got=f"a model for {model.task} and no input",
@@ -267,16 +273,20 @@ def predict(
 ) -> tuple[list[str], list[list[Any]]]:
     """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name."""
     model = load(folder)
-    if not isinstance(model, SequenceEstimator):
-        raise ConfigError(
-            got=f"a model for {model.task}", wanted="one that predicts for sequences", do="choose another run"
-        )
+    if isinstance(model, LanguageModel):
+        raise _writes()
     lines: list[str] = []
     with _said(lines.append):
         header, rows, notes = SequenceMaterial.predict(model, source, reading, probabilities)
     for line in (*notes, *lines):
         say(line)
     return header, rows
+
+
+def _writes() -> ConfigError:
+    return ConfigError(
+        got="a model for language", wanted="one that predicts for sequences or series", do="use tidegate generate"
+    )
 
 
 def task_of(name: str) -> type[Estimator]:
