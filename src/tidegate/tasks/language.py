@@ -410,28 +410,27 @@ class LanguageModel(Estimator):
 
     def _numbers(self, prompt: str, length: int, temperature: float, top_p: float, seed: int) -> Iterator[int]:
         network, random = self.network_, np.random.default_rng(seed)
+        border = self.units_.border
         never = [] if self.units_.unknown is None else [self.units_.unknown]
         if not self.design_["documents"]:
-            never.append(self.units_.border)
+            never.append(border)
         device = next(network.parameters()).device
+        embeddings = network.embedding.weight
         with torch.inference_mode():
             read = torch.from_numpy(self._encoded([prompt]).astype(np.int64)).to(device).unsqueeze(1)
             state: Any = None
             for some in read.split(SCORED_AT_ONCE):
                 output, state = network.rnn(network.embedding(some), state)
-            last = output[-1]
+            logits = network.output(output[-1, 0]).cpu().numpy()
         for _ in range(length):
-            with torch.inference_mode():
-                logits = network.output(last)[0].double().cpu().numpy()
+            logits = logits.astype(np.float64)
             logits[never] = -np.inf
             number = _drawn(logits, temperature, top_p, random.random())
             yield number
             with torch.inference_mode():
-                unit = torch.full((1, 1), number, dtype=torch.int64, device=device)
-                if number == self.units_.border:
-                    state = None
-                output, state = network.rnn(network.embedding(unit), state)
-                last = output[-1]
+                # A document begins from nothing.
+                output, state = network.rnn(embeddings[number].view(1, 1, -1), None if number == border else state)
+                logits = network.output(output[0, 0]).cpu().numpy()
 
 
 def _drawn(logits: np.ndarray, temperature: float, top_p: float, at: float) -> int:
@@ -439,14 +438,12 @@ def _drawn(logits: np.ndarray, temperature: float, top_p: float, at: float) -> i
     if temperature < 1e-6:
         return int(logits.argmax())
     shares = np.exp((logits - logits.max()) / temperature)
-    shares /= shares.sum()
     if top_p < 1:
         order = np.argsort(-shares, kind="stable")
-        kept = order[: int(np.searchsorted(shares[order].cumsum(), top_p)) + 1]
-        rest = np.zeros_like(shares)
-        rest[kept] = shares[kept]
-        shares = rest / rest.sum()
-    return min(int(np.searchsorted(shares.cumsum(), at, side="right")), int(np.flatnonzero(shares)[-1]))
+        sums = shares[order].cumsum()
+        shares[order[int(np.searchsorted(sums, top_p * sums[-1])) + 1 :]] = 0.0
+    sums = shares.cumsum()
+    return int(np.searchsorted(sums, at * sums[-1], side="right"))
 
 
 def _texts(X: Any, name: str) -> tuple[str, ...]:
