@@ -228,7 +228,7 @@ HEAD = """# Forecasts, measured
 
 This page is written by `python -m benchmarks.forecasting FOLDER` from the rows in
 `benchmarks/results/forecasting.jsonl`. Every method forecasts the same horizons from the same origins, with one recipe
-for all sets, and is scored by the same code. Networks are means over {seeds} seeds. MASE and sMAPE are means over
+for all sets, and is scored by the same code. Networks are means over seeds: {seeds}. MASE and sMAPE are means over
 series; OWA is the mean of both over those of the naive forecast; coverage is the share of what came in the 80 %
 interval. The best of each row is bold."""
 
@@ -239,8 +239,7 @@ def page(rows: list[Row]) -> str:
     for row in rows:
         last[row["what"], row["backend"], row["seed"]] = row
     methods = [m for m in (*OURS, *STATISTICS, *PEERS) if any(key[1] == m for key in last)]
-    seeds = max((key[2] + 1 for key in last), default=0)
-    lines = [HEAD.format(seeds=seeds)]
+    lines = [HEAD.format(seeds="; ".join(_seeds(method, last) for method in methods if method not in STATISTICS))]
     measures = {"mase": "MASE", "smape": "sMAPE, %", "owa": "OWA", "coverage_80": "80 % interval holds, %"}
     for measure, title in measures.items():
         lines += ["", f"## {title}", ""]
@@ -278,6 +277,14 @@ def page(rows: list[Row]) -> str:
     )
     lines += ["", f"Median time of a set, fit and forecasts: {seconds}.", "", "Measured", ""]
     return "\n".join([*lines, *(f"- {place}" for place in places)]) + "\n"
+
+
+def _seeds(method: str, rows: dict[tuple[str, str, int], Row]) -> str:
+    """How many trainings of a method there are, and of which sets there are fewer."""
+    counts = {name: sum(key[:2] == (name, method) for key in rows) for name in SETS}
+    most = max(counts.values())
+    fewer = [f"{count} of {name}" for name, count in counts.items() if 0 < count < most]
+    return f"{method} {most}" + (f" (but {', '.join(fewer)})" if fewer else "")
 
 
 if __name__ == "__main__":
