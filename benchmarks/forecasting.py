@@ -201,7 +201,8 @@ def neuralforecast_lstm(task: Task, seed: int, minutes: float) -> np.ndarray:
 
     model = LSTM(
         h=H, input_size=-1 if max(task.train.lengths) < 500 else 168, loss=MQLoss(quantiles=list(QUANTILES)),
-        scaler_type="robust", start_padding_enabled=True, random_seed=seed, max_steps=100_000, max_time={"minutes": minutes},
+        scaler_type="robust", start_padding_enabled=True, random_seed=seed, max_steps=100_000,
+        max_time={"minutes": minutes},
         enable_model_summary=False, enable_progress_bar=False, logger=False, enable_checkpointing=False,
     )  # fmt: skip
     peer = NeuralForecast([model], freq=1)
