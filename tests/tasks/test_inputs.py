@@ -801,3 +801,16 @@ def test_a_missing_extra_is_one_sentence_with_the_command():
     code = "import sys; sys.modules['lightning'] = None; import tidegate; tidegate.SequenceClassifier"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr
     assert said.splitlines()[-1].endswith('do run: pip install "tidegate[tasks]"')
+
+
+def test_the_learning_rate_follows_from_the_number_of_sequences(monkeypatch):
+    from tidegate.tasks import sequences
+
+    X, y = overlapping()
+    peaks = []
+    for many in (20_000, 50):
+        monkeypatch.setattr(sequences, "MANY", many)
+        for given in ({}, {"learning_rate": 1e-2}):
+            model = SequenceClassifier(hidden_size=4, steps=10, checks=10, **given).fit(X, y)
+            peaks.append(max(row["learning_rate"] for row in model.history_))
+    assert peaks == pytest.approx([6e-3, 1e-2, 2e-3, 1e-2], rel=0.2)

@@ -80,7 +80,10 @@ def fit(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps, instead of epochs.  [default: by epochs]")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Peak of the schedule.  [default: 6e-3; 3e-3 to forecast, 4e-3 for texts]")
+        float | None,
+        typer.Option(
+            help="Peak of the schedule.  [default: 6e-3, or 2e-3 for over 20,000; 3e-3 to forecast, 4e-3 for texts]"
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,

@@ -110,7 +110,7 @@ class Estimator(BaseEstimator):
         dropout: float | None = None,
         epochs: int | None = None,
         steps: int | None = None,
-        learning_rate: float = Settings.learning_rate,
+        learning_rate: float | None = Settings.learning_rate,
         schedule: str = Settings.schedule,
         batch_size: int | None = None,
         clip: float | None = Settings.clip,
@@ -160,7 +160,9 @@ class Estimator(BaseEstimator):
         if self.dropout is not None:
             check_number("dropout", self.dropout, least=0, below=1)
         self._check_truth("verbose")
-        settings = Settings(**{name: getattr(self, name) for name in Settings.__dataclass_fields__})
+        said = {name: getattr(self, name) for name in Settings.__dataclass_fields__}
+        said["learning_rate"] = Settings.learning_rate if self.learning_rate is None else self.learning_rate
+        settings = Settings(**said)
         for name, value in self._parameters().items():
             try:
                 json.dumps(value)

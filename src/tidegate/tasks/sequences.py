@@ -26,6 +26,8 @@ DROPOUT, NOISE = 0.2, 0.1
 """Where a sequence has one target."""
 PLAIN: dict[str, Any] = {"bidirectional": False, "readout": "last", "patch": 1, "dropout": 0.0, "noise": 0.0}
 """One direction and the last state: all that bundles of format 1 and runs of format 2 knew."""
+MANY, RATE_OF_MANY = 20_000, 2e-3
+"""Of more training sequences than that, the learning rate where none is given."""
 PATCHED_TO = 60
 """Steps about, that patches leave at most of nine in ten sequences with one target each: a few longer ones say
 nothing of the others."""
@@ -57,7 +59,8 @@ class SequenceEstimator(Estimator):
             channel that tells where. What it takes is learned from the training data.
         shift: pixels by which a training image is moved at most, at random at every step, in each direction. The
             sequences must be images of one size, read row by row, with 0 as background.
-        epochs, steps, learning_rate, schedule, batch_size, clip, weight_decay, patience, validation_share,
+        learning_rate: peak of the schedule; none for 6e-3, and for 2e-3 of more than 20,000 training sequences.
+        epochs, steps, schedule, batch_size, clip, weight_decay, patience, validation_share,
             checks, seed: how to train; see `tidegate.training.Settings`.
         verbose: show progress on standard error.
     """
@@ -78,9 +81,10 @@ class SequenceEstimator(Estimator):
         standardize: bool = True,
         missing: str = "refuse",
         shift: int = 0,
+        learning_rate: float | None = None,
         **parameters: Any,
     ) -> None:
-        super().__init__(cell, hidden_size, num_layers, dropout, **parameters)
+        super().__init__(cell, hidden_size, num_layers, dropout, learning_rate=learning_rate, **parameters)
         self.bidirectional = bidirectional
         self.readout = readout
         self.patch = patch
@@ -142,6 +146,12 @@ class SequenceEstimator(Estimator):
             check_initialization(str(self.initialization), str(self.cell))
         self._check_truth("bidirectional", optional=True)
         self._check_truth("standardize")
+        return settings
+
+    def _settings_of(self, train: Any) -> Settings:
+        settings = self.settings()
+        if self.learning_rate is None and len(train) > MANY:
+            return replace(settings, learning_rate=RATE_OF_MANY)
         return settings
 
     def _labeled(self, X: Any, y: Any = None) -> Sequences:
