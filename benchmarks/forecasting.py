@@ -29,6 +29,7 @@ MOST_FITTED = 1000
 """Steps before an origin that a statistical method is fitted on."""
 OURS = ("lstm", "gru", "rnn")
 STATISTICS = ("AutoETS", "AutoTheta")
+TITLES = {"lstm": "our LSTM", "gru": "our GRU", "rnn": "our RNN", "NeuralForecast-LSTM": "NeuralForecast's LSTM"}
 
 
 @dataclass(frozen=True)
@@ -229,9 +230,9 @@ HEAD = """# Forecasts, measured
 
 This page is written by `python -m benchmarks.forecasting FOLDER` from the rows in
 `benchmarks/results/forecasting.jsonl`. Every method forecasts the same horizons from the same origins, with one recipe
-for all sets, and is scored by the same code. Networks are means over seeds: {seeds}. MASE and sMAPE are means over
-series; OWA is the mean of both over those of the naive forecast; coverage is the share of what came in the 80 %
-interval. The best of each row is bold."""
+for all sets, and is scored by the same code. Networks are means over seeds: {seeds}.
+MASE and sMAPE are means over series; OWA is the mean of both over those of the naive forecast; coverage is the share
+of what came in the 80 % interval. The best of each row is bold."""
 
 
 def page(rows: list[Row]) -> str:
@@ -245,7 +246,7 @@ def page(rows: list[Row]) -> str:
     for measure, title in measures.items():
         lines += ["", f"## {title}", ""]
         head = [*methods, *(BASELINES if measure in ("mase", "smape") else ())]
-        lines += [f"| set | {' | '.join(head)} |", f"| --- |{' --: |' * len(head)}"]
+        lines += [f"| set | {' | '.join(TITLES.get(one, one) for one in head)} |", f"| --- |{' --: |' * len(head)}"]
         for name, one in SETS.items():
             found: dict[str, float] = {}
             for method in methods:
@@ -270,7 +271,7 @@ def page(rows: list[Row]) -> str:
             lines.append(f"| {one.title}, {one.horizon} ahead | {' | '.join(cells)} |")
     places = sorted({
         f"{row['when'][:10]}, commit {row['commit']}{' with changes' if row['dirty'] else ''}, {row['cpu']}, "
-        f"{row['cores']} cores, {row['threads']} threads, torch {row['torch']}"
+        f"{row['cores']} cores, {row['threads']} threads, torch {row['torch']}{busy(row)}"
         for row in last.values()
     })  # fmt: skip
     seconds = ", ".join(
@@ -280,12 +281,17 @@ def page(rows: list[Row]) -> str:
     return "\n".join([*lines, *(f"- {place}" for place in places)]) + "\n"
 
 
+def busy(row: Row) -> str:
+    """What else ran on the machine as a run began, of which its times then speak as well."""
+    return f", beside a load of {row['load']:.0f}" if row.get("load", 0) >= 1 else ""
+
+
 def _seeds(method: str, rows: dict[tuple[str, str, int], Row]) -> str:
     """How many trainings of a method there are, and of which sets there are fewer."""
     counts = {name: sum(key[:2] == (name, method) for key in rows) for name in SETS}
     most = max(counts.values())
     fewer = [f"{count} of {name}" for name, count in counts.items() if 0 < count < most]
-    return f"{method} {most}" + (f" (but {', '.join(fewer)})" if fewer else "")
+    return f"{TITLES.get(method, method)} {most}" + (f" (but {', '.join(fewer)})" if fewer else "")
 
 
 if __name__ == "__main__":
