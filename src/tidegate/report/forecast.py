@@ -9,6 +9,7 @@ import numpy as np
 
 from tidegate.report import figures
 from tidegate.report.figures import Picture
+from tidegate.report.page import facts
 from tidegate.tasks.backtest import BASELINES, MODEL, best_baseline
 from tidegate.tasks.forecasting import QUANTILES, Forecaster
 from tidegate.tasks.run import Run
@@ -91,12 +92,7 @@ def forecast_section(
         "parameters": run.parameters,
         "reading": run.reading,
         "forecasts": True,
-        "facts": {
-            "trainable parameters": f"{metrics['parameters']:,}",
-            "training time": f"{metrics['seconds']:.0f} s",
-            "best checkpoint": f"step {metrics['kept']['step']:,} of {int(history[-1]['step']):,}",
-            "chosen on": metrics["kept_by"],
-        },
+        "facts": facts(metrics, history),
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tidegate.preparation import Reading
 from tidegate.report import figures
+from tidegate.report.page import facts
 from tidegate.tasks.language import NATS_PER_BIT, LanguageModel
 from tidegate.tasks.run import Run
 
@@ -93,13 +94,7 @@ def language_section(
         "parameters": {**run.parameters, **model.design_},
         "reading": run.reading,
         "language": True,
-        "facts": {
-            "vocabulary": f"{model.units_.size:,} {model.unit}",
-            "trainable parameters": f"{metrics['parameters']:,}",
-            "training time": f"{metrics['seconds']:.0f} s",
-            "best checkpoint": f"step {metrics['kept']['step']:,} of {int(history[-1]['step']):,}",
-            "chosen on": metrics["kept_by"],
-        },
+        "facts": {"vocabulary": f"{model.units_.size:,} {model.unit}", **facts(metrics, history)},
     }
 
 

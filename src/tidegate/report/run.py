@@ -17,7 +17,7 @@ from tidegate.report import figures
 from tidegate.report.figures import Picture
 from tidegate.report.forecast import forecast_section, forecast_summary
 from tidegate.report.language import language_section, language_summary
-from tidegate.report.page import render
+from tidegate.report.page import facts, render
 from tidegate.tasks.run import Run
 
 
@@ -159,12 +159,7 @@ def _section(run: Run) -> dict[str, Any]:
         "pictures": pictures,
         "parameters": {**run.parameters, **{name: _plainly(value) for name, value in model.design_.items()}},
         "reading": run.reading,
-        "facts": {
-            "trainable parameters": f"{metrics['parameters']:,}",
-            "training time": f"{metrics['seconds']:.0f} s",
-            "best checkpoint": f"step {metrics['kept']['step']:,} of {int(history[-1]['step']):,}",
-            "chosen on": metrics["kept_by"],
-        },
+        "facts": facts(metrics, history),
     }
 
 
