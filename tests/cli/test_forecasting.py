@@ -108,6 +108,11 @@ def test_describe_tells_of_series(finished, capsys):
         (lambda f: f, ["--horizon", "2", "--future", "rain"], "without the column 'rain'"),
         (lambda f: f, ["--horizon", "2", "--future", "pryce"], "--future price"),
         (lambda f: f, ["--horizon", "2", "--windows", "0"], "windows=0"),
+        (
+            lambda f: f.assign(sold=f["sold"].map("{:.0f} USD".format)),
+            ["--horizon", "2"],
+            "USD' in row 2, column 'sold'",
+        ),
     ],
 )
 def test_what_cannot_be_forecast_is_refused_in_a_line(tmp_path, capsys, change, options, says):

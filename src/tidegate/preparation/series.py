@@ -415,6 +415,9 @@ def _targets(
             return [one]
     beside = {folded(one) for one in (*(reading.future or ()), *(reading.channels or ()))}
     numeric = [one for one in rest if frame[one].dtype.kind in "iuf" and folded(one) not in beside]
+    others = [one for one in rest if folded(one) not in beside]
+    if not numeric and len(others) == 1:
+        numeric = others  # what is no number in it, is refused by its place
     if len(numeric) != 1:
         shown = ", ".join(numeric[:10]) or "none"
         raise DataError(
