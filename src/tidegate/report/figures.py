@@ -20,6 +20,8 @@ LINES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, ":"), (GRAY, "-."))
 """Color and stroke of each channel that is drawn."""
 WIDE = 5
 """Times the smallest loss, from which an axis is logarithmic."""
+LABELS_FIT, LONGEST_LABEL = 28, 24
+"""Characters of labels that fit side by side below a confusion matrix; of one label, at most."""
 STYLE: Any = {
     "font.size": 11,
     "axes.spines.top": False,
@@ -105,8 +107,10 @@ def confusion_matrix(title: str, actual: np.ndarray, predicted: np.ndarray, clas
         axes.imshow(np.sqrt(share), cmap="Blues", vmin=0, vmax=1.15)
         axes.grid(False)
         ticks = range(n) if n <= 40 else range(0, n, n // 20)
-        axes.set_xticks(ticks, [str(classes[k]) for k in ticks], rotation=90 if n > 12 else 0)
-        axes.set_yticks(ticks, [str(classes[k]) for k in ticks])
+        labels = [_short(str(classes[k])) for k in ticks]
+        upright = n > 12 or max(map(len, labels)) * n > LABELS_FIT
+        axes.set_xticks(ticks, labels, rotation=90 if upright else 0)
+        axes.set_yticks(ticks, labels)
         if n <= 30:
             for row in range(n):
                 for column in range(n):
@@ -119,6 +123,10 @@ def confusion_matrix(title: str, actual: np.ndarray, predicted: np.ndarray, clas
         svg = _svg(figure)
     wrong = int(counts.sum() - np.trace(counts))
     return Picture(title, f"{wrong} of {int(counts.sum())} sequences are misclassified.", svg)
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
 
 
 def labeled_images(
