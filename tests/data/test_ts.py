@@ -39,6 +39,12 @@ def test_what_cannot_be_read_is_refused_with_its_line(tmp_path, lines, says):
         read(tmp_path, HEADER + lines)
 
 
+def test_lines_of_comment_begin_with_either_sign(tmp_path):
+    head = "%# cut down\n% of ChinaTown\n# by hand\n@problemName x\n@classLabel true a b\n@data\n"
+    found = read(tmp_path, head + "1,2,3:a\n% a comment\n4,5,6:b\n")
+    assert found.train.y.tolist() == ["a", "b"]
+
+
 def test_unequal_lengths_that_the_header_denies_are_refused(tmp_path):
     with pytest.raises(DataError, match="unequal length"):
         read(tmp_path, HEADER.replace("@equalLength false", "@equalLength true") + "1,2:a\n1:b\n")

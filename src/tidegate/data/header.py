@@ -23,7 +23,7 @@ def split_at_data(path: Path, lines: Iterable[str]) -> tuple[Lines, Lines]:
     in_data = False
     for number, raw in enumerate(lines, start=1):
         line = raw.strip()
-        if not line or line.startswith("#"):
+        if not line or line.startswith(("#", "%")):
             continue
         if in_data:
             data.append((number, line))
@@ -32,7 +32,7 @@ def split_at_data(path: Path, lines: Iterable[str]) -> tuple[Lines, Lines]:
         elif line.startswith("@"):
             header.append((number, line))
         else:
-            raise bad_line(path, number, f"{line[:40]!r} before @data", "a line that begins with @ or #")
+            raise bad_line(path, number, f"{line[:40]!r} before @data", "a line that begins with @, # or %")
     return header, data
 
 
