@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.rows import REPOSITORY, RESULTS, Recorder, Row, names, read_file, use_threads
+from benchmarks.rows import REPOSITORY, RESULTS, Recorder, Row, beside_load, names, read_file, use_threads
 from tidegate.compare.baselines import channels_first, own_threads, rocket
 from tidegate.data import Sequences, as_sequences
 from tidegate.errors import DataError
@@ -172,15 +172,10 @@ are the archive's. [The guide](guide/classification.md) says why each default is
 def birthplaces(rows: list[Row]) -> str:
     places = {
         f"{row['cpu']}, {row['cores']} cores, {row['threads']} threads, torch {row['torch']}, commit {row['commit']}"
-        f"{', changed' if row['dirty'] else ''}{busy(row)}"
+        f"{', changed' if row['dirty'] else ''}{beside_load(row)}"
         for row in rows
     }
     return "Measured on " + "; ".join(sorted(places)) + "."
-
-
-def busy(row: Row) -> str:
-    """What else ran on the machine, of which the times then speak as well."""
-    return f", beside a load of {row['load']:.0f}" if row.get("load", 0) >= 1 else ""
 
 
 def table(head: list[str], lines: list[list[str]]) -> str:

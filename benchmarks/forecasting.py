@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rows import REPOSITORY, RESULTS, Recorder, Row, names, read_file, use_threads
+from benchmarks.rows import REPOSITORY, RESULTS, Recorder, Row, beside_load, names, read_file, use_threads
 from tidegate.preparation import Reading
 from tidegate.preparation.panel import Panel, carried
 from tidegate.preparation.series import PanelRead, read_panel
@@ -271,7 +271,7 @@ def page(rows: list[Row]) -> str:
             lines.append(f"| {one.title}, {one.horizon} ahead | {' | '.join(cells)} |")
     places = sorted({
         f"{row['when'][:10]}, commit {row['commit']}{' with changes' if row['dirty'] else ''}, {row['cpu']}, "
-        f"{row['cores']} cores, {row['threads']} threads, torch {row['torch']}{busy(row)}"
+        f"{row['cores']} cores, {row['threads']} threads, torch {row['torch']}{beside_load(row)}"
         for row in last.values()
     })  # fmt: skip
     seconds = ", ".join(
@@ -279,11 +279,6 @@ def page(rows: list[Row]) -> str:
     )
     lines += ["", f"Median time of a set, fit and forecasts: {seconds}.", "", "Measured", ""]
     return "\n".join([*lines, *(f"- {place}" for place in places)]) + "\n"
-
-
-def busy(row: Row) -> str:
-    """What else ran on the machine as a run began, of which its times then speak as well."""
-    return f", beside a load of {row['load']:.0f}" if row.get("load", 0) >= 1 else ""
 
 
 def _seeds(method: str, rows: dict[tuple[str, str, int], Row]) -> str:

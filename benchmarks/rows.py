@@ -73,6 +73,11 @@ def read_file(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def beside_load(row: Row) -> str:
+    """What else ran on the machine as a run began, of which its times then speak as well."""
+    return f", beside a load of {row['load']:.0f}" if row.get("load", 0) >= 1 else ""
+
+
 def git(*arguments: str) -> str | None:
     """What git says of this checkout; none where there is none."""
     try:
