@@ -25,7 +25,12 @@ def is_followed() -> bool:
         return False
     keys = [interpreter.key() for interpreter in stack]
     kinds = torch._C._functorch.TransformType
-    return all(keys.count(kind) <= 1 for kind in keys) and set(keys) <= {kinds.Grad, kinds.Vmap}
+    return len(set(keys)) == len(keys) and set(keys) <= {kinds.Grad, kinds.Vmap}
+
+
+def _remember(ctx: Any, inputs: tuple, output: tuple) -> None:
+    ctx.mode, *tensors = inputs
+    ctx.save_for_backward(*tensors)
 
 
 class Transformed(torch.autograd.Function):
@@ -36,10 +41,7 @@ class Transformed(torch.autograd.Function):
         results = kernels.forward(kernels.CELLS[mode], x, h0, c0, list(weights), None)
         return tuple(result for result in results if result is not None)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
-        ctx.mode, *tensors = inputs
-        ctx.save_for_backward(*tensors)
+    setup_context = staticmethod(_remember)
 
     @staticmethod
     def backward(ctx: Any, d_out: Tensor, d_hn: Tensor, d_cn: Tensor | None = None) -> tuple:
@@ -74,10 +76,7 @@ class Gradients(torch.autograd.Function):
         grads = kernels.backward(cell, x, h0, c0, list(weights), None, out, saved, d_all, needed, [])
         return tuple(grad for grad in grads if grad is not None)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
-        ctx.mode, *tensors = inputs
-        ctx.save_for_backward(*tensors)
+    setup_context = staticmethod(_remember)
 
     @staticmethod
     def backward(ctx: Any, *second: Tensor) -> tuple:
