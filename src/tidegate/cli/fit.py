@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -190,9 +191,9 @@ def fit(
     from tidegate.cli.progress import reading_progress
     from tidegate.compare.baselines import write_baselines
     from tidegate.report.run import summary, write_report
-    from tidegate.tasks.run import fit_run
+    from tidegate.tasks.run import fit_run, task_of
 
-    own = "lstm" if task in ("forecasting", "language") else "gru"
+    own = inspect.signature(task_of(task)).parameters["cell"].default
     folder = out or Path("runs") / f"{Path(data).name.split('.')[0].replace(':', '-')}-{cell or own}"
     parameters = {name: value for name, value in given.items() if value is not None}
     with resumable(folder, "checkpoints/last.ckpt"), reading_progress(data) as tell:

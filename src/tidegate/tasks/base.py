@@ -79,6 +79,24 @@ class Material(ABC):
     def evaluate(model: Any, data: str | None, reading: Reading | None, run: Run | None, say: Say) -> dict[str, Any]:
         """The scores on the test part of the run's data, or on other data (its test part, or all of it)."""
 
+    @staticmethod
+    def predict(
+        model: Any, source: str, reading: Reading | None, probabilities: bool
+    ) -> tuple[list[str], list[list[Any]], list[str]]:
+        """The header and the rows of the predictions for a source, and what a reader should know of it."""
+        raise ConfigError(
+            got=f"a model for {model.task}", wanted="one that predicts for sequences", do="choose another run"
+        )
+
+    @staticmethod
+    def forecast(model: Any, source: str | None, reading: Reading | None, say: Say) -> Any:
+        """What comes after the end of a source, or of the training data where none, as a DataFrame."""
+        raise ConfigError(
+            got=f"a model for {model.task} and no input",
+            wanted="what to predict for",
+            do="name a table or another source",
+        )
+
 
 class Estimator(BaseEstimator):
     """A recurrent network behind fit, predict, score and save.

@@ -9,12 +9,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._pytree import tree_map
 from torchmetrics import MeanMetric, MetricCollection
 
 from tidegate.data import is_built_in
@@ -163,7 +164,7 @@ class Language(Learner):
         training = self.network.training
         state = None if part.begins else self.states[training]
         logits, state = self.network(part.x, state, part.resets)
-        self.states[training] = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        self.states[training] = tree_map(Tensor.detach, state)
         return logits
 
     def losses(self, output: Tensor, part: Chunk) -> Tensor:
@@ -177,13 +178,11 @@ class Language(Learner):
 
     def state_dict(self) -> dict[str, Any]:
         state = self.states[True]
-        return {} if state is None else {"state": list(state) if isinstance(state, tuple) else state}
+        return {} if state is None else {"state": state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        found = state.get("state")
         device = next(self.network.parameters()).device
-        found = [s.to(device) for s in found] if isinstance(found, list) else found
-        self.states[True] = tuple(found) if isinstance(found, list) else found
+        self.states[True] = tree_map(lambda s: s.to(device), state["state"])
 
 
 class LanguageModel(Estimator):
@@ -552,11 +551,7 @@ class TextMaterial(Material):
         # As much of what was learned as there is of the test text.
         learned = estimator.learned_
         _, end = without_end(learned, min(1.0, sum(map(len, self.test)) / sum(map(len, learned))))
-        scores: dict[str, Any] = {"train": estimator.score(end), "test": estimator.score(self.test)}
-        scores["test"]["baselines"] = {
-            name: {"bits_per_character": bits} for name, bits in packed_bits(self.train, self.test).items()
-        }
-        return scores
+        return {"train": estimator.score(end), "test": _beside_baselines(estimator, self.train, self.test)}
 
     @staticmethod
     def evaluate(
@@ -573,7 +568,7 @@ class TextMaterial(Material):
             if data is not None:
                 say("this is the text that the model was trained on: its test part is scored")
             train, test = with_test(read)
-            return {"test": {**model.score(test), "baselines": _as_scores(packed_bits(train, test))}}
+            return {"test": _beside_baselines(model, train, test)}
         for line in read.notes:
             say(line)
         scored = model.score((*read.train, *read.validation, *read.test))
@@ -581,9 +576,21 @@ class TextMaterial(Material):
             say(f"{scored['unknown']:,} characters are not in the vocabulary")
         return {"test": scored}
 
+    @staticmethod
+    def predict(*given: Any, **named: Any) -> NoReturn:
+        raise ConfigError(
+            got="a model for language", wanted="one that predicts for sequences or series", do="use tidegate generate"
+        )
 
-def _as_scores(bits: dict[str, float]) -> dict[str, dict[str, float]]:
-    return {name: {"bits_per_character": value} for name, value in bits.items()}
+    @staticmethod
+    def forecast(*given: Any, **named: Any) -> NoReturn:
+        TextMaterial.predict()
+
+
+def _beside_baselines(model: LanguageModel, train: Sequence[str], test: Sequence[str]) -> dict[str, Any]:
+    """What the model scores on a text, and what simple methods need for it."""
+    baselines = {name: {"bits_per_character": bits} for name, bits in packed_bits(train, test).items()}
+    return {**model.score(test), "baselines": baselines}
 
 
 def read_texts(source: str, reading: Reading) -> Documents:

@@ -26,10 +26,7 @@ from tidegate.errors import ConfigError, DataError, DataWarning, RunError, Train
 from tidegate.files import write_whole
 from tidegate.preparation import Reading, read_source, with_test
 from tidegate.tasks.base import Estimator, Say, Tell
-from tidegate.tasks.forecasting import Forecaster, SeriesMaterial
-from tidegate.tasks.language import LanguageModel
 from tidegate.tasks.load import TASKS, load
-from tidegate.tasks.sequence_material import SequenceMaterial
 from tidegate.tasks.sequences import PLAIN
 from tidegate.training import is_first_process
 
@@ -251,16 +248,8 @@ def forecast(
 ) -> Any:
     """What comes after the end of the data that a model was trained on, or of another table, as a DataFrame."""
     model = load(folder)
-    if isinstance(model, LanguageModel):
-        raise _writes()
-    if not isinstance(model, Forecaster):
-        raise ConfigError(
-            got=f"a model for {model.task} and no input",
-            wanted="what to predict for",
-            do="name a table or another source",
-        )
     with _said(say):
-        return SeriesMaterial.forecast(model, source, reading, say)
+        return model.material.forecast(model, source, reading, say)
 
 
 def predict(
@@ -273,20 +262,12 @@ def predict(
 ) -> tuple[list[str], list[list[Any]]]:
     """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name."""
     model = load(folder)
-    if isinstance(model, LanguageModel):
-        raise _writes()
     lines: list[str] = []
     with _said(lines.append):
-        header, rows, notes = SequenceMaterial.predict(model, source, reading, probabilities)
+        header, rows, notes = model.material.predict(model, source, reading, probabilities)
     for line in (*notes, *lines):
         say(line)
     return header, rows
-
-
-def _writes() -> ConfigError:
-    return ConfigError(
-        got="a model for language", wanted="one that predicts for sequences or series", do="use tidegate generate"
-    )
 
 
 def task_of(name: str) -> type[Estimator]:
