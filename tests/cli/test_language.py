@@ -74,6 +74,18 @@ def test_another_text_is_scored_whole(finished, tmp_path, capsys):
     assert "10 characters are not in the vocabulary" in said.err
 
 
+def test_an_encoding_is_that_of_its_own_file(tmp_path, capsys):
+    (tmp_path / "old.txt").write_bytes(("Größe und Maß. " * 60).encode("cp1252"))
+    (tmp_path / "new.txt").write_text("Größe und Maß. " * 20, encoding="utf-8")
+    command = ["fit", "language", str(tmp_path / "old.txt"), *SMALL, "--steps", "2", "--encoding", "cp1252"]
+    assert run([*command, "--out", str(tmp_path / "run")]) == 0
+    for other, n in (([], 90), ([str(tmp_path / "new.txt")], 300)):
+        capsys.readouterr()
+        assert run(["evaluate", str(tmp_path / "run"), *other, "--json"]) == 0
+        scored = json.loads(capsys.readouterr().out)["test"]
+        assert (scored["n"], scored["unknown"]) == (n, 0)
+
+
 @pytest.mark.parametrize(
     ("content", "options", "says"),
     [

@@ -83,6 +83,10 @@ class Reading:
         other = replace(other, steps=None) if self.channels is not None else other
         return replace(other, **{name: value for name, value in said.items() if value is not None})
 
+    def of_another_file(self) -> Reading:
+        """The same of a file that may be written otherwise."""
+        return replace(self, separator=None, decimal=None, encoding=None)
+
     def to_config(self) -> dict[str, Any]:
         """As JSON, without what is not said."""
         return {

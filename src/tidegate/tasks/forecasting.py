@@ -571,10 +571,6 @@ class Forecaster(Estimator):
         self.n_features_in_ = self.windows_.n_channels
         self._context = fitted["context"]
 
-    def trained_reading(self) -> Reading:
-        """How tables are read for this model: as in training, but for how a file is written."""
-        return replace(self.reading_ or Reading(), separator=None, decimal=None, encoding=None)
-
 
 class SeriesMaterial(Material):
     """Series, whose last horizons are the test part."""
@@ -632,8 +628,11 @@ class SeriesMaterial(Material):
         model: Forecaster, data: str | None, reading: Reading | None, run: Run | None, say: Say
     ) -> dict[str, Any]:
         """The scores of the last horizons of each series, of the run's own data or of other."""
-        said = (reading or Reading()).or_else(model.trained_reading())
-        read = read_panel(data if data is not None or run is None else run.data, said)
+        known = model.reading_ or Reading()
+        if data is None and run is not None:
+            read = read_panel(run.data, (reading or Reading()).or_else(known))
+        else:
+            read = read_panel(data, (reading or Reading()).or_else(known.of_another_file()))
         _, whole, rows, ends = model.parts(read)
         if data is None and run is not None and whole.fingerprint() != run.data_fingerprint:
             say(f"{run.data} has changed since the model was trained on it: its last steps may be training data")
@@ -650,7 +649,7 @@ class SeriesMaterial(Material):
         """
         if source is None:
             return model.table(model.context_, model.forecast(model.context_))
-        read = read_panel(source, (reading or Reading()).or_else(model.trained_reading()))
+        read = read_panel(source, (reading or Reading()).or_else((model.reading_ or Reading()).of_another_file()))
         for line in read.notes:
             say(line)
         return model.table(read.train, model.forecast(read.train))

@@ -558,10 +558,11 @@ class TextMaterial(Material):
         model: LanguageModel, data: str | None, reading: Reading | None, run: Run | None, say: Say
     ) -> dict[str, Any]:
         """The scores of the test part of the run's text, or of the whole of another."""
-        said = reading or model.reading_ or Reading()
-        source = run.data if data is None and run is not None else data
-        assert source is not None
-        read = read_texts(source, said)
+        if data is None:
+            assert run is not None
+            read = read_texts(run.data, (reading or Reading()).or_else(model.reading_ or Reading()))
+        else:
+            read = read_texts(data, reading or Reading())
         if run is not None and (data is None or fingerprint_of(read) == run.data_fingerprint):
             if fingerprint_of(read) != run.data_fingerprint:
                 say(f"{run.data} has changed since the model was trained on it: its end may be training data")

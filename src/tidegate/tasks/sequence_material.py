@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,7 +149,7 @@ def _scored(model: SequenceEstimator, dataset: Dataset, say: Say, all_of_it: str
 def trained_reading(model: SequenceEstimator) -> Reading:
     """How tables are read for a model: as the one that it was trained on, but for how this file is written."""
     trained = model.reading_ or Reading(categorical=tuple(model.preparation_.categories) or None)
-    return replace(trained, separator=None, decimal=None, encoding=None)
+    return trained.of_another_file()
 
 
 def _is_table(source: str) -> bool:
