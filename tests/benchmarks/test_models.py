@@ -44,10 +44,9 @@ def absent():
 def toys(monkeypatch):
     """Toy models in place of the published ones; the process keeps its cores and threads."""
     monkeypatch.setattr(models, "use_threads", lambda threads: torch.get_num_threads())
-    for name in list(models.MODELS):
-        monkeypatch.delitem(models.MODELS, name)
-    for name, maker in {"toy": make, "absent": absent}.items():
-        monkeypatch.setitem(models.MODELS, name, Published("A toy", "numpy", "3 to 5", maker, fit))
+    makers = {"toy": make, "absent": absent}
+    toys = {name: Published("A toy", "numpy", "3 to 5", maker, fit) for name, maker in makers.items()}
+    monkeypatch.setattr(models, "MODELS", toys)
 
 
 def test_a_row_for_each_side_of_step_and_fit(tmp_path, capsys):
