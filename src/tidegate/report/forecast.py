@@ -9,7 +9,7 @@ import numpy as np
 
 from tidegate.report import figures
 from tidegate.report.figures import Picture
-from tidegate.report.page import facts
+from tidegate.report.section import chosen_by, opened, section
 from tidegate.tasks.backtest import BASELINES, MODEL, best_baseline
 from tidegate.tasks.forecasting import QUANTILES, Forecaster
 from tidegate.tasks.run import Run
@@ -59,41 +59,31 @@ def forecast_section(
     run: Run, title: str, metrics: dict[str, Any], history: Sequence[dict[str, float]]
 ) -> dict[str, Any]:
     """What the page says of a run."""
-    from tidegate.preparation import Reading
-
     scored = metrics["test"]
-    model: Any = run.model()
-    material = model.material(model, run.data, Reading(**run.reading), None, None)
-    notes = [verdict(scored), *run.notes]
-    if material.fingerprint != run.data_fingerprint:
-        notes.append(f"{run.data} has changed since the model was trained; the figures show it as it is now")
-    chosen_by = "training data" if metrics["kept_by"] == "training data" else "validation"
+    model, material, changed = opened(run)
     pictures = [
         *_forecasts(model, material, scored),
         _by_horizon(scored),
-        figures.learning_curve("Loss", history, metrics["kept"], chosen_by),
+        figures.learning_curve("Loss", history, metrics["kept"], chosen_by(metrics)),
     ]
     counted = f"{scored['forecasts']:,} forecast{'s'[: scored['forecasts'] != 1]} of {scored['n']:,} series"
     shown = [(NAMES[name], _shown(name, scored[name]), counted) for name in NAMES]
-    return {
-        "title": title,
-        "task": f"forecasting {run.parameters['horizon']} steps ahead",
-        "folder": str(run.folder),
-        "scores": shown,
-        "methods": [
+    return section(
+        run,
+        title,
+        metrics,
+        history,
+        f"forecasting {run.parameters['horizon']} steps ahead",
+        scores=shown,
+        methods=[
             (name, *(_shown(metric, one[metric]) for metric in ("mase", "smape", "rmse")))
             for name, one in [("this model", scored), *scored["baselines"].items()]
         ],
-        "worst": [(name, f"{value:.3g}") for name, value in scored["worst"]] if scored["n"] > 1 else [],
-        "classes": {},
-        "classes_of": "",
-        "notes": [note for note in notes if note],
-        "pictures": pictures,
-        "parameters": run.parameters,
-        "reading": run.reading,
-        "forecasts": True,
-        "facts": facts(metrics, history),
-    }
+        worst=[(name, f"{value:.3g}") for name, value in scored["worst"]] if scored["n"] > 1 else [],
+        notes=[note for note in (verdict(scored), *run.notes, *changed) if note],
+        pictures=pictures,
+        forecasts=True,
+    )
 
 
 def _shown(name: str, value: float | None) -> str:

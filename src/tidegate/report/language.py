@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tidegate.preparation import Reading
 from tidegate.report import figures
 from tidegate.report.page import facts
+from tidegate.report.section import chosen_by, opened, section
 from tidegate.tasks.language import NATS_PER_BIT, LanguageModel
 from tidegate.tasks.run import Run
 
@@ -64,12 +64,7 @@ def language_section(
 ) -> dict[str, Any]:
     """What the page says of a run."""
     scored = metrics["test"]
-    model: Any = run.model()
-    material = model.material(model, run.data, Reading(**run.reading), None, None)
-    notes = [language_verdict(scored), *run.notes]
-    if material.fingerprint != run.data_fingerprint:
-        notes.append(f"{run.data} has changed since the model was trained; the figures show it as it is now")
-    chosen_by = "training data" if metrics["kept_by"] == "training data" else "validation"
+    model, material, changed = opened(run)
     own = (run.parameters["cell"].upper(), scored["bits_per_character"], True)
     others = [(name, one["bits_per_character"], False) for name, one in scored["baselines"].items()]
     rows = sorted([own, *others], key=lambda row: row[1])
@@ -79,23 +74,22 @@ def language_section(
         for key, name in (("nats_per_character", "nats a character"), ("bits_per_character", "bits a character"))
     ]
     shown.append(("test perplexity", f"{scored['perplexity']:.4g}", f"{scored['units']:,} units"))
-    return {
-        "title": title,
-        "task": "language: what comes next in a text",
-        "folder": str(run.folder),
-        "scores": shown,
-        "baselines": [(name, f"{bits:.3f} bits a character", is_own) for name, bits, is_own in rows],
-        "classes": {},
-        "classes_of": "",
-        "notes": notes,
-        "pictures": [figures.learning_curve("Loss, nats a unit", history, metrics["kept"], chosen_by)],
-        "samples": [(heat, _shown(model.generate(length=SAMPLE, temperature=heat))) for heat in TEMPERATURES],
-        "passages": passages(model, material.test[0]),
-        "parameters": {**run.parameters, **model.design_},
-        "reading": run.reading,
-        "language": True,
-        "facts": {"vocabulary": f"{model.units_.size:,} {model.unit}", **facts(metrics, history)},
-    }
+    return section(
+        run,
+        title,
+        metrics,
+        history,
+        "language: what comes next in a text",
+        scores=shown,
+        baselines=[(name, f"{bits:.3f} bits a character", is_own) for name, bits, is_own in rows],
+        notes=[language_verdict(scored), *run.notes, *changed],
+        pictures=[figures.learning_curve("Loss, nats a unit", history, metrics["kept"], chosen_by(metrics))],
+        samples=[(heat, _shown(model.generate(length=SAMPLE, temperature=heat))) for heat in TEMPERATURES],
+        passages=passages(model, material.test[0]),
+        parameters={**run.parameters, **model.design_},
+        language=True,
+        facts={"vocabulary": f"{model.units_.size:,} {model.unit}", **facts(metrics, history)},
+    )
 
 
 def passages(model: LanguageModel, text: str) -> list[tuple[str, str, list[Sign]]]:

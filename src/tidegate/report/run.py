@@ -17,7 +17,8 @@ from tidegate.report import figures
 from tidegate.report.figures import Picture
 from tidegate.report.forecast import forecast_section, forecast_summary
 from tidegate.report.language import language_section, language_summary
-from tidegate.report.page import facts, render
+from tidegate.report.page import render
+from tidegate.report.section import chosen_by, section
 from tidegate.tasks.run import Run
 
 
@@ -113,10 +114,9 @@ def _section(run: Run) -> dict[str, Any]:
         run.check_data()
         return OWN[run.task][0](run, _title(run), metrics, history)
     monitor = _monitor(run)
-    chosen_by = "training data" if metrics["kept_by"] == "training data" else "validation"
     pictures = [
-        figures.learning_curve("Loss", history, metrics["kept"], chosen_by),
-        figures.score_curve(NAMES[monitor].capitalize(), history, metrics["kept"], monitor, chosen_by),
+        figures.learning_curve("Loss", history, metrics["kept"], chosen_by(metrics)),
+        figures.score_curve(NAMES[monitor].capitalize(), history, metrics["kept"], monitor, chosen_by(metrics)),
     ]
     model, dataset = run.model(), run.dataset
     part = dataset.train if dataset.test is None else dataset.test
@@ -147,20 +147,20 @@ def _section(run: Run) -> dict[str, Any]:
         ranked = [(name, _score(metric, score), is_own) for name, score, is_own in rows]
         if not rows[0][2]:
             notes.insert(0, f"on the test set the baseline “{rows[0][0]}” does as well or better: {ranked[0][1]}")
-    return {
-        "title": _title(run),
-        "task": run.task,
-        "folder": str(run.folder),
-        "scores": shown,
-        "baselines": ranked,
-        "classes": metrics[scored].get("classes", {}),
-        "classes_of": f"{PARTS[scored]} data",
-        "notes": notes,
-        "pictures": pictures,
-        "parameters": {**run.parameters, **{name: _plainly(value) for name, value in model.design_.items()}},
-        "reading": run.reading,
-        "facts": facts(metrics, history),
-    }
+    return section(
+        run,
+        _title(run),
+        metrics,
+        history,
+        run.task,
+        scores=shown,
+        baselines=ranked,
+        classes=metrics[scored].get("classes", {}),
+        classes_of=f"{PARTS[scored]} data",
+        notes=notes,
+        pictures=pictures,
+        parameters={**run.parameters, **{name: _plainly(value) for name, value in model.design_.items()}},
+    )
 
 
 def _plainly(value: Any) -> Any:
