@@ -8,7 +8,8 @@ import torch
 
 import tidegate
 from tidegate.errors import ConfigError, DataError
-from tidegate.tasks.language import Chunks, Language, LanguageModel, LanguageNetwork, packed_bits, without_end
+from tidegate.preparation.texts import without_end
+from tidegate.tasks.language import Chunks, Language, LanguageModel, LanguageNetwork, packed_bits
 
 TIDE = "the tide comes and goes. "
 SMALL = {"hidden_size": 16, "steps": 3, "chunk": 16, "batch_size": 4}

@@ -30,7 +30,7 @@ def describe(
         if task == "forecasting":
             found = describe_series(read_panel(data, reading, tell=tell))
         elif task == "language":
-            from tidegate.tasks.language import describe_texts
+            from tidegate.preparation.texts import describe_texts
 
             found = describe_texts(data, reading)
         else:
