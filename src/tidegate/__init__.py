@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tidegate.layers.accelerate import accelerate, explain, patch, restore, restored
     from tidegate.layers.stream import Stream
     from tidegate.preparation import read_dataset
-    from tidegate.tasks import Forecaster, LanguageModel, SequenceClassifier, SequenceRegressor
+    from tidegate.tasks import Forecaster, LanguageModel, SequenceClassifier, SequenceRegressor, Translator
     from tidegate.tasks.load import load
 
 __version__ = "0.1.0"
@@ -31,6 +31,7 @@ __all__ = [
     "SequenceRegressor",
     "Stream",
     "TidegateError",
+    "Translator",
     "accelerate",
     "explain",
     "load",
@@ -54,6 +55,7 @@ _ROOM_OF = {
     "SequenceClassifier": "tidegate.tasks",
     "SequenceRegressor": "tidegate.tasks",
     "Stream": "tidegate.layers.stream",
+    "Translator": "tidegate.tasks",
     "accelerate": "tidegate.layers.accelerate",
     "explain": "tidegate.layers.accelerate",
     "load": "tidegate.tasks",

@@ -1,5 +1,6 @@
 """Every command's help tells the defaults, and the Tab key knows the names."""
 
+import inspect
 import os
 import re
 import subprocess
@@ -30,8 +31,8 @@ def help_of(command, capsys, monkeypatch):
 @pytest.mark.parametrize(("command", "option"), OPTIONS)
 def test_an_option_that_takes_a_value_shows_its_default(command, option, capsys, monkeypatch):
     shown = help_of(command, capsys, monkeypatch)
-    about = re.search(rf"(?<!\S){option.opts[0]} .*?(?= --[a-z]|$)", shown)[0]
-    assert re.search(r"\[default: [^]]+\]", about), about
+    about = re.findall(rf"(?<!\S){option.opts[0]} .*?(?= --[a-z]|$)", shown)
+    assert any(re.search(r"\[default: [^]]+\]", one) for one in about), about
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -123,3 +124,23 @@ sys.exit(any(name in sys.modules for name in ("torch", "numpy", "pandas", "sklea
     }  # fmt: skip
     result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert (result.returncode, result.stdout.split()) == (0, list(complete.TASKS))
+
+
+def test_the_defaults_by_task_are_those_of_the_estimators():
+    from tidegate.tasks import forecasting, language, translation
+    from tidegate.tasks.load import TASKS
+
+    steps = {"classification": 1000, "regression": 1000}
+    steps |= {one.__name__.split(".")[-1]: one.DEFAULT_STEPS for one in (forecasting, language, translation)}
+    shown = " ".join((COMMANDS["fit"].help or "").split()).split("Defaults by task: - ")[1]
+    told = {}
+    for line in shown.split(" - "):
+        names, _, options = line.partition(": ")
+        for task in names.split(" and "):
+            told[task] = dict(re.findall(r"--([a-z-]+) (\S+)", options))
+    assert tuple(told) == tuple(TASKS)
+    for task, options in told.items():
+        defaults = {p.name: p.default for p in inspect.signature(TASKS[task]).parameters.values()}
+        for option, value in options.items():
+            default = steps[task] if option == "steps" else defaults[option.replace("-", "_")]
+            assert str(default) == value or float(default) == float(value.replace(",", "")), (task, option)

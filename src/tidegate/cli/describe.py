@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.options import table_options
+from tidegate.cli.complete import tasks
+from tidegate.cli.options import source_of, table_options
 
 
 @table_options
 def describe(
-    data: Annotated[str, typer.Argument(help="As for fit: a built-in name or a path.")],
+    data: Annotated[str | None, typer.Argument(help="As for fit: a built-in name or a path.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="classification, regression, forecasting or language.  [default: by the target]")
+        str | None, typer.Option(help="As for fit.  [default: by the target]", autocompletion=tasks)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     reading: Any = None,
@@ -26,6 +27,7 @@ def describe(
     from tidegate.preparation.describe import describe_series
     from tidegate.preparation.series import read_panel
 
+    data, reading = source_of(data, reading)
     with reading_progress(data) as tell:
         if task == "forecasting":
             found = describe_series(read_panel(data, reading, tell=tell))
@@ -33,12 +35,16 @@ def describe(
             from tidegate.preparation.texts import describe_texts
 
             found = describe_texts(data, reading)
+        elif task == "translation":
+            from tidegate.preparation.pairs import describe_pairs
+
+            found = describe_pairs(data, reading)
         else:
             found = describe_source(read_source(data, task, reading, tell=tell), task)
     if as_json:
         typer.echo(json.dumps(found))
         return
-    for name, text in {"forecasting": series_lines, "language": text_lines}.get(task or "", lines)(found):
+    for name, text in LINES.get(task or "", lines)(found):
         typer.echo(f"{name:<10}{text}")
 
 
@@ -71,6 +77,19 @@ def text_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("split", f"{split['training']:,} characters to train{held}, {split['test']:,} to test ({split['test_is']})"),
         *(("note", note) for note in found["notes"]),
     ]
+
+
+def pair_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """A description of pairs as names and texts."""
+    split = found["split"]
+    held = f", {split['validation']:,} to choose the kept weights" if split["validation"] else ""
+    rows = [("source", found["name"]), ("pairs", f"{found['pairs']:,}")]
+    for side in ("source", "target"):
+        one = found[side]
+        about = f"{one['words']:,} words, {one['different']:,} different; {one['words_a_text']:g} a text in the median"
+        rows.append((f"{side}s", f"{about}, {one['longest']:,} at most; the first: {one['first'][:80]!r}"))
+    rows.append(("split", f"{split['training']:,} pairs to train{held}, {split['test']:,} to test"))
+    return [*rows, *(("note", note) for note in found["notes"])]
 
 
 BESIDE = ("known in the past", "known ahead", "static")
@@ -122,3 +141,7 @@ def _target(target: dict[str, Any] | None) -> str:
         return f"{name}{target['kind']}, {target['lowest']:.6g} to {target['highest']:.6g}"
     classes = [f"{label} ({count:,})" for label, count in target["classes"].items()]
     return f"{name}{len(classes)} classes: {', '.join(classes[:50])}{', …' if len(classes) > 50 else ''}"
+
+
+LINES = {"forecasting": series_lines, "language": text_lines, "translation": pair_lines}
+"""How the description of a task's source is written, where it is no description of sequences."""

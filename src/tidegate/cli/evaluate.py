@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.cli.complete import datasets
-from tidegate.cli.options import say, table_options
+from tidegate.cli.options import say, source_of, table_options
 
 
 @table_options
@@ -27,6 +27,8 @@ def evaluate(
     """Score a trained model."""
     from tidegate.tasks.run import evaluate as evaluate_run
 
+    if data is None and reading is not None and reading.source is not None:
+        data, reading = source_of(data, reading)
     scores = evaluate_run(run, data, reading, say)
     if as_json:
         typer.echo(json.dumps(scores))

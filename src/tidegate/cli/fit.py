@@ -8,32 +8,35 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.complete import cells, datasets, initializations, readouts, tasks, units
+from tidegate.cli.complete import TASKS, cells, datasets, initializations, readouts, tasks, units
 from tidegate.cli.interrupt import resumable
-from tidegate.cli.options import say, table_options
+from tidegate.cli.options import say, source_of, table_options
 
-SERIES, TEXTS = "Forecasting", "Language"
+SERIES, TEXTS, PAIRS = "Forecasting", "Language", "Translation"
 
 
 @table_options
 def fit(
     task: Annotated[
-        str, typer.Argument(help="classification, regression, forecasting or language", autocompletion=tasks)
+        str,
+        typer.Argument(help=f"{', '.join(TASKS[:-1])} or {TASKS[-1]}", autocompletion=tasks),
     ],
     data: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="digits, mnist, curve; recall, adding, or recall:1000, of so many steps; a table (.csv, .parquet, "
-            ".xlsx, …), .npz, .ts; a folder of tables, images or IDX files; a text or a folder of texts",
+            help="digits, mnist, curve; recall, adding, or recall:1000, of so many steps; a table (.csv, "
+            ".parquet, .xlsx, …), .npz, .ts; a folder of tables, images or IDX files; a text or a folder of texts; "
+            "pairs of texts (.tsv, .csv, .jsonl), or two files by --source and --target",
             autocompletion=datasets,
         ),
-    ],
+    ] = None,
     cell: Annotated[
         str | None,
-        typer.Option(help="rnn, lstm or gru.  [default: gru; lstm to forecast and for texts]", autocompletion=cells),
+        typer.Option(help="rnn, lstm or gru.  [default: by the task, above]", autocompletion=cells),
     ] = None,
     hidden_size: Annotated[
-        int | None, typer.Option(help="Features of the recurrent state.  [default: 128; 64 to forecast, 512 for texts]")
+        int | None,
+        typer.Option(help="Features of the recurrent state.  [default: by the task, above]"),
     ] = None,
     num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1]")] = None,
     bidirectional: Annotated[
@@ -54,7 +57,7 @@ def fit(
     ] = None,
     dropout: Annotated[
         float | None,
-        typer.Option(help="Share of features dropped.  [default: 0.2; 0 for targets of steps, 0.3 for texts]"),
+        typer.Option(help="Share of features dropped.  [default: by the task; 0.2 for labels, 0 for targets of steps]"),
     ] = None,
     noise: Annotated[
         float | None,
@@ -77,22 +80,21 @@ def fit(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the data.  [default: 1,000 steps, at least 10 epochs; 2,500 steps for texts]"),
+        typer.Option(help="Passes over the data.  [default: as --steps says]"),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimizer steps, instead of epochs.  [default: by epochs]")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Optimizer steps, instead of epochs.  [default: by the task, and at least 10 epochs]"),
+    ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(
-            help="Peak of the schedule.  [default: 6e-3, or 2e-3 for over 20,000; 3e-3 to forecast, 4e-3 for texts]"
-        ),
+        typer.Option(help="Peak of the schedule.  [default: by the task; 6e-3 for sequences, 2e-3 for over 20,000]"),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Sequences a step.  [default: a quarter of them, 16 to 128; 64 for series and texts]"),
+        typer.Option(help="Sequences a step.  [default: by the task; a quarter of the sequences, 16 to 128]"),
     ] = None,
-    weight_decay: Annotated[
-        float | None, typer.Option(help="Decoupled, as in AdamW.  [default: 0; 0.01 for series and texts]")
-    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Decoupled, as in AdamW.  [default: by the task]")] = None,
     patience: Annotated[
         int | None, typer.Option(help="Checks without improvement after which training stops.  [default: none]")
     ] = None,
@@ -131,23 +133,48 @@ def fit(
     unit: Annotated[
         str | None,
         typer.Option(
-            help="What a text is made of: char, byte, or bpe (subwords).  [default: char]",
+            help="What a text is made of: char, byte, or bpe (subwords).  [default: by the task]",
             autocompletion=units,
             rich_help_panel=TEXTS,
         ),
     ] = None,
     vocab_size: Annotated[
-        int | None, typer.Option(help="Subwords, or characters at most.  [default: 8,000]", rich_help_panel=TEXTS)
+        int | None,
+        typer.Option(
+            help="Subwords, or characters at most.  [default: 8,000, or 4,000 for few pairs]",
+            rich_help_panel=TEXTS,
+        ),
     ] = None,
     embedding_size: Annotated[
         int | None,
         typer.Option(
-            help="Features of a unit.  [default: 128; the hidden size for more than 512 units]", rich_help_panel=TEXTS
+            help="Features of a unit.  [default: by the task; of a text 128, or the hidden size for many units]",
+            rich_help_panel=TEXTS,
         ),
     ] = None,
     chunk: Annotated[
         int | None,
         typer.Option(help="Steps over which gradients go back.  [default: 128]", rich_help_panel=TEXTS),
+    ] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the probability that goes to all units alike.  [default: 0.1]", rich_help_panel=PAIRS
+        ),
+    ] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(help="Units of a text at most.  [default: 256]", rich_help_panel=PAIRS),
+    ] = None,
+    beam: Annotated[
+        int | None,
+        typer.Option(help="Beginnings that beam search keeps; 1 for greedy.  [default: 5]", rich_help_panel=PAIRS),
+    ] = None,
+    length_penalty: Annotated[
+        float | None,
+        typer.Option(
+            help="Power of the length that log-probabilities are divided by.  [default: 1]", rich_help_panel=PAIRS
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
@@ -156,7 +183,21 @@ def fit(
     ] = False,
     reading: Any = None,
 ) -> None:
-    """Train a model and write a run folder with its scores, its history and a report."""
+    """Train a model and write a run folder with its scores, its history and a report.
+
+    Defaults by task:
+
+    - classification and regression: --cell gru --hidden-size 128 --steps 1,000
+
+    - forecasting: --cell lstm --hidden-size 64 --dropout 0.1 --steps 1,000 --learning-rate 3e-3 --batch-size 64
+    --weight-decay 0.01
+
+    - language: --cell lstm --hidden-size 512 --dropout 0.3 --steps 2,500 --learning-rate 4e-3 --batch-size 64
+    --weight-decay 0.01 --unit char
+
+    - translation: --cell gru --hidden-size 512 --dropout 0.3 --steps 6,000 --learning-rate 3e-3 --batch-size 128
+    --weight-decay 0.01 --unit bpe --embedding-size 256
+    """
     given = {
         "cell": cell,
         "hidden_size": hidden_size,
@@ -186,6 +227,10 @@ def fit(
         "vocab_size": vocab_size,
         "embedding_size": embedding_size,
         "chunk": chunk,
+        "label_smoothing": label_smoothing,
+        "max_length": max_length,
+        "beam": beam,
+        "length_penalty": length_penalty,
         "seed": seed,
     }
     from tidegate.cli.progress import reading_progress
@@ -193,6 +238,7 @@ def fit(
     from tidegate.report.run import summary, write_report
     from tidegate.tasks.run import fit_run, task_of
 
+    data, reading = source_of(data, reading)
     own = inspect.signature(task_of(task)).parameters["cell"].default
     folder = out or Path("runs") / f"{Path(data).name.split('.')[0].replace(':', '-')}-{cell or own}"
     parameters = {name: value for name, value in given.items() if value is not None}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,9 +15,10 @@ TABLES = "Tables"
 HELP = {
     "id": "Column that names the sequence.  [default: id]",
     "time": "Column that orders the steps.  [default: time, else the order of the rows]",
-    "target": "Column of the label or target, or several targets, by commas.  [default: y]",
+    "target": "Column of the label or target, or several targets, by commas; or a file of translations.  [default: y]",
     "channels": "Columns to learn from, by commas.  [default: all others]",
     "categorical": "Channels that are categories though they look like numbers, by commas.  [default: none]",
+    "source": "For translation, the file or the column of the texts.  [default: found]",
     "future": "In forecasting, columns that are known ahead, by commas.  [default: none]",
     "time_format": "How dates are written, such as %d.%m.%Y.  [default: found]",
     "layout": "long: a row a step; wide: a row a sequence.  [default: found]",
@@ -67,3 +70,17 @@ def _reading(said: dict[str, str | None]) -> Any:
 def say(line: str) -> None:
     """A line for a person, on standard error."""
     typer.echo(line, err=True)
+
+
+def source_of(data: str | None, reading: Any) -> tuple[str, Any]:
+    """The source and what is said of it; two files of pairs are the source and what is said of the other side."""
+    from tidegate.errors import ConfigError
+
+    if data is not None:
+        return data, reading
+    if reading is None or reading.source is None:
+        raise ConfigError(got="no data", wanted="a name, a file or a folder", do="name it after the task")
+    if reading.target is None:
+        raise ConfigError(got="--source without --target", wanted="both files", do="pass --target too")
+    target = Path(",".join(reading.target)).expanduser().resolve()
+    return reading.source, replace(reading, source=None, target=(str(target),))

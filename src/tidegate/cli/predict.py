@@ -19,8 +19,8 @@ def predict(
     input: Annotated[
         str | None,
         typer.Argument(
-            help="A table, .npz, .npy, .ts, an image, or a folder of tables or images; of series, none to go on from "
-            "the end of the training data",
+            help="A table, .npz, .npy, .ts, an image, or a folder of tables or images; a text to translate, a file of "
+            "texts, or - for standard input; of series, none to go on from the end of the training data",
             autocompletion=datasets,
         ),
     ] = None,
@@ -33,7 +33,7 @@ def predict(
     ] = None,
     reading: Any = None,
 ) -> None:
-    """Predict for every sequence of a source, or forecast every series, as CSV with its ids and times.
+    """Predict for every sequence of a source, or forecast every series, as CSV with its ids and times; or translate.
 
     Columns are those of the training data; they need not be named again.
     """
@@ -48,15 +48,24 @@ def predict(
         content = _forecast(run, input, reading, out)
     else:
         header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
-        content = text.getvalue()
+        content = _lines(rows) if len(header) == 1 else _csv(header, rows)
     if out is None:
         typer.echo(content, nl=False)
         return
     write_whole(out, content)
+
+
+def _lines(rows: list[list[Any]]) -> str:
+    """A single column of texts, line n for line n of the input."""
+    return "".join(f"{text}\n" for (text,) in rows)
+
+
+def _csv(header: list[str], rows: list[list[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def _forecast(run: Path, input: str | None, reading: Any, out: Path | None) -> Any:

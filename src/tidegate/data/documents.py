@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.data.encoding import is_encoding, scan
+from tidegate.data.parts import beside, part_of
 from tidegate.data.unpack import COMPRESSED, Source, ending_of, refused
 from tidegate.errors import DataError
 
 TEXT = (".txt", ".text", ".md", ".tokens", ".raw", ".tex", ".py", ".c", ".h")
 """Endings that a folder's documents have; that of a packed file may stand behind."""
-PARTS = re.compile(r"(?:.*[._-])?(train|training|valid|validation|val|dev|test|eval)", re.IGNORECASE)
-PART_OF = {
-    "train": "train", "training": "train", "valid": "validation", "validation": "validation", "val": "validation",
-    "dev": "validation", "test": "test", "eval": "test",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +37,7 @@ def read_documents(source: str | Path, encoding: str | None = None) -> Documents
     """
     if encoding is not None and not is_encoding(encoding):
         raise DataError(got=f"--encoding {encoding}", wanted="the name of an encoding", do="write utf-8 or cp1252")
-    path = _path(source)
+    path = existing(source, "a text file or a folder")
     files = _files(path)
     parts: dict[str, list[Path]] = {}
     for file in files:
@@ -68,7 +63,7 @@ def read_documents(source: str | Path, encoding: str | None = None) -> Documents
     for part, some in parts.items():
         texts = []
         for file in some:
-            text, said = _read(file, encoding)
+            text, said = read_text(file, encoding)
             texts.append(text)
             notes += [one for one in said if one not in notes]
         read[part] = tuple(texts)
@@ -79,7 +74,8 @@ def read_documents(source: str | Path, encoding: str | None = None) -> Documents
     )
 
 
-def _path(source: str | Path) -> Path:
+def existing(source: str | Path, wanted: str) -> Path:
+    """The path of a source; DataError where nothing is there."""
     try:
         path = Path(source).expanduser()
         if str(source) and path.exists():
@@ -87,7 +83,7 @@ def _path(source: str | Path) -> Path:
     except (OSError, RuntimeError, ValueError):
         pass
     shown = str(source) if len(str(source)) <= 200 else f"{str(source)[:200]}…"
-    raise DataError(got=f"{shown!r}, which does not exist", wanted="a text file or a folder", do="check the path")
+    raise DataError(got=f"{shown!r}, which does not exist", wanted=wanted, do="check the path")
 
 
 def _some(files: list[Path]) -> str:
@@ -103,10 +99,7 @@ def _stem(path: Path) -> str:
 def _part_of(file: Path, source: Path) -> str:
     """The part that the name of a file says, or that of the folder in which it lies; empty where none does."""
     folders = file.relative_to(source).parts[:-1] if source.is_dir() else ()
-    for name in (*folders, _stem(file)):
-        if hit := PARTS.fullmatch(name):
-            return PART_OF[hit[1].lower()]
-    return ""
+    return next((part for name in (*folders, _stem(file)) if (part := part_of(name))), "")
 
 
 def _files(path: Path) -> list[Path]:
@@ -122,18 +115,10 @@ def _files(path: Path) -> list[Path]:
                 got=f"the folder {path} without text files", wanted=f"files {', '.join(TEXT)}", do="name one file"
             )
         return sorted(files)
-    hit = PARTS.fullmatch(_stem(path))
-    if hit is None or PART_OF[hit[1].lower()] != "train":
-        return [path]
-    # Its name without the word for the part, which the others of the same kind have in its place.
-    frame = re.escape(path.name[: hit.start(1)]), re.escape(path.name[hit.end(1) :])
-    words = "|".join(sorted(PART_OF, key=len, reverse=True))
-    alike = re.compile(f"{frame[0]}({words}){frame[1]}", re.IGNORECASE)
-    beside = [one for one in sorted(path.parent.iterdir()) if one != path and one.is_file()]
-    return [path, *(one for one in beside if alike.fullmatch(one.name) and _part_of(one, one) != "train")]
+    return [path, *(one for some in beside(path, _stem(path)).values() for one in some)]
 
 
-def _read(path: Path, encoding: str | None) -> tuple[str, list[str]]:
+def read_text(path: Path, encoding: str | None) -> tuple[str, list[str]]:
     """The text of a file, and what is told of it."""
     with refused(path):
         if path.stat().st_size == 0:

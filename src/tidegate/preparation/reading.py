@@ -44,6 +44,8 @@ class Reading:
     """The decimal sign of a text file: . or ,"""
     encoding: str | None = None
     """The encoding of a text file, such as utf-8 or cp1252."""
+    source: str | None = None
+    """In translation, the column of the texts to translate; `target` is that of their translations, or a file."""
     future: str | Sequence[str] | None = None
     """In forecasting, the columns that are known ahead, such as holidays and prices."""
     left_out: Sequence[str] | None = None
@@ -52,7 +54,7 @@ class Reading:
     """The columns of the steps, in a wide table that was read; another may have more of them or fewer."""
 
     def __post_init__(self) -> None:
-        for name in ("id", "time", "time_format"):
+        for name in ("id", "time", "time_format", "source"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
         for name in ("target", "channels", "categorical", "future", "left_out", "steps"):

@@ -89,6 +89,12 @@ class Units:
         found = self._bpe.encode_batch(list(_pieces(text)))
         return np.concatenate([np.empty(0, dtype=np.int32), *(np.array(one.ids, dtype=np.int32) for one in found)])
 
+    def encode_all(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The numbers of each of several short texts."""
+        if self.kind == "bpe":
+            return [np.array(one.ids, dtype=np.int32) for one in self._bpe.encode_batch(list(texts))]
+        return [self.encode(text) for text in texts]
+
     def decode(self, numbers: Iterable[int]) -> str:
         """The text of some numbers; a border is nothing, and the unknown is U+FFFD."""
         return "".join(self.stream(numbers))

@@ -13,9 +13,10 @@ from tidegate.tasks.classification import SequenceClassifier
 from tidegate.tasks.forecasting import Forecaster
 from tidegate.tasks.language import LanguageModel
 from tidegate.tasks.regression import SequenceRegressor
+from tidegate.tasks.translation import Translator
 
 TASKS: dict[str, type[Estimator]] = {
-    task.task: task for task in (SequenceClassifier, SequenceRegressor, Forecaster, LanguageModel)
+    task.task: task for task in (SequenceClassifier, SequenceRegressor, Forecaster, LanguageModel, Translator)
 }
 """The estimator of each task's name."""
 

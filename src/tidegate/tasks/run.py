@@ -131,7 +131,7 @@ def fit_run(
     """Train, keep the model and score it, all in a run folder.
 
     Args:
-        task: classification, regression, forecasting or language.
+        task: one of `tidegate.tasks.TASKS`.
         data: a built-in name or a path; see `tidegate.read_dataset`.
         parameters: of the task's estimator; the others have their defaults, or with `resume` the run's own.
         folder: where to; it must not exist, except with `resume`. A run that is refused leaves nothing behind.
