@@ -80,7 +80,7 @@ def fit(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the data.  [default: as --steps says]"),
+        typer.Option(help="Passes over the data.  [default: as many as the steps make]"),
     ] = None,
     steps: Annotated[
         int | None,

@@ -32,22 +32,25 @@ def read_pairs(data: str, reading: Reading) -> PairParts:
         data: a file of both sides, a folder, or the file of the source, with `reading.target` that of the target.
         reading: the columns of a file of both sides, the endings of a folder's files, or the file of the target.
     """
-    read = _read(data, reading)
+    read = with_test(read_parts(data, reading))
+    if read.test is None:
+        raise DataError(got=f"{len(read.train)} pairs", wanted="some hundred", do="pass more pairs")
+    return read
+
+
+def with_test(read: PairParts) -> PairParts:
+    """The same with a test part, where there is none and the pairs are enough to hold some out."""
     if read.test is not None:
         return read
     train, test = held_out(read.train, TEST_SHARE, MOST_TESTED, seed=0)
     if test is None:
-        raise DataError(got=f"{len(read.train)} pairs", wanted="some hundred", do="pass more pairs")
+        return read
     note = f"{len(test):,} pairs, drawn at random, are the test part"
     return replace(read, train=train, test=test, notes=(*read.notes, note))
 
 
 def read_parts(data: str, reading: Reading) -> PairParts:
-    """The pairs of a source, as they are."""
-    return _read(data, reading)
-
-
-def _read(data: str, reading: Reading) -> PairParts:
+    """The pairs of a source, as they are; see `read_pairs`."""
     others = [name for name in reading.to_config() if name not in SAID]
     if others:
         raise ConfigError(
@@ -133,12 +136,14 @@ def texts_in(source: str, reading: Reading) -> tuple[tuple[str, ...], list[str]]
     """The lines of a file, or of standard input for -, or else the text itself; and what is told of it."""
     if source == "-":
         return lines_of(sys.stdin.read().removesuffix("\n").split("\n"), "standard input"), []
+    kind = ""
     with suppress(OSError, ValueError, RuntimeError):
         path = Path(source).expanduser()
-        if source and path.is_file():
-            return read_lines(path, reading.encoding)
-        if source and path.is_dir():
-            raise DataError(got=f"the folder {source}", wanted="a file of texts, one a line", do="name one file")
+        kind = "file" if path.is_file() else "folder" if source and path.is_dir() else ""
+    if kind == "file":
+        return read_lines(path, reading.encoding)
+    if kind == "folder":
+        raise DataError(got=f"the folder {source}", wanted="a file of texts, one a line", do="name one file")
     if not source.strip():
         raise DataError(got="an empty text", wanted="a text or a file of texts", do="write what to translate")
     return lines_of((source,), "the text"), []

@@ -47,15 +47,17 @@ def beam_search(
         shares, state = step(tokens, state, rows)
         V = shares.shape[-1]
         n = len(rows)
-        total = (scores.unsqueeze(2) + shares.view(n, K, V)).view(n, K * V)
+        full = limits[rows] < t
+        total = scores.unsqueeze(2) + shares.view(n, K, V)
+        # At its limit a row can only end.
+        total[full, :, :end] = total[full, :, end + 1 :] = -torch.inf
+        total = total.view(n, K * V)
         # Of twice as many at least K do not end, as each beginning ends in one way only.
         found, flat = total.topk(min(2 * K, K * V), dim=1)
         parents, tokens = flat.div(V, rounding_mode="floor"), flat % V
         ends = tokens == end
-        full = limits[rows] < t
         normed = found / t**length_penalty
-        # At its limit a row takes the best as if it ended there.
-        stops = (ends | full.unsqueeze(1)) & (torch.arange(found.shape[1], device=device) < K)
+        stops = ends & found.isfinite() & (torch.arange(found.shape[1], device=device) < K)
         ended = normed.masked_fill(~stops, -torch.inf)
         top, where = ended.max(dim=1)
         for r in torch.nonzero(top > best_score[rows]).flatten().tolist():
@@ -65,7 +67,7 @@ def beam_search(
         going = found.masked_fill(ends, -torch.inf)
         scores, order = going.topk(min(K, going.shape[1]), dim=1)
         parents, tokens = parents.gather(1, order), tokens.gather(1, order)
-        bound = scores[:, 0] / limits[rows].clamp(min=t + 1) ** length_penalty
+        bound = scores[:, 0] / (limits[rows] + 1) ** length_penalty
         alive = torch.nonzero((best_score[rows] < bound) & (count[rows] < K) & ~full).flatten()
         if not len(alive):
             break

@@ -18,7 +18,15 @@ from tidegate.data.pairs import Pairs
 from tidegate.errors import ConfigError, DataError, DataWarning, missing_extra
 from tidegate.layers import initialize, layer_of
 from tidegate.preparation import Reading
-from tidegate.preparation.pairs import fingerprint_of, held_out, lines_of, read_pairs, read_parts, texts_in
+from tidegate.preparation.pairs import (
+    fingerprint_of,
+    held_out,
+    lines_of,
+    read_pairs,
+    read_parts,
+    texts_in,
+    with_test,
+)
 from tidegate.preparation.units import Units, check_units
 from tidegate.tasks.attention import Attention
 from tidegate.tasks.base import Estimator, Material, Say, Tell
@@ -580,10 +588,9 @@ class PairMaterial(Material):
         said = (reading or Reading()).or_else(replace(trained, target=None, encoding=None))
         read = read_parts(data, said)
         if run is not None:
-            own = read_pairs(data, said)
-            if fingerprint_of(own) == run.data_fingerprint:
+            own = with_test(read)
+            if own.test is not None and fingerprint_of(own) == run.data_fingerprint:
                 say("these are the pairs that the model was trained on: their test part is scored")
-                assert own.test is not None
                 return {"test": _beside_baselines(model, own.train, own.test)}
         for line in read.notes:
             say(line)
