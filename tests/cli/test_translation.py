@@ -1,4 +1,4 @@
-"""Translation from the command line: fit, evaluate, predict, describe, report; refused in a line; resumed to the bit."""
+"""Translation from the command line: fit, evaluate, predict, describe, report; refused in a line; resumed exactly."""
 
 import json
 import re

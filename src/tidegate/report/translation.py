@@ -14,8 +14,8 @@ from tidegate.tasks.run import Run
 
 EXAMPLES = 12
 """Test pairs that are shown."""
-DRAWN, LONGEST_DRAWN = 3, 24
-"""Pairs whose attention is drawn, and units that they have at most."""
+DRAWN, LONGEST_DRAWN = 3, 40
+"""Pairs whose attention is drawn, and units of them that are."""
 
 
 def translation_verdict(scored: dict[str, Any]) -> str:
@@ -94,12 +94,11 @@ def translation_section(
 
 
 def _attention(model: Any, sources: Sequence[str], translations: Sequence[str]) -> list[figures.Picture]:
-    """Where the decoder looked while it wrote the first translations that are not too long."""
-    pictures: list[figures.Picture] = []
-    for source, translation in zip(sources, translations, strict=True):
-        if len(pictures) == DRAWN or not translation:
-            continue
+    """Where the decoder looked while it wrote some of the translations."""
+    pictures = []
+    written = [pair for pair in zip(sources, translations, strict=True) if pair[1]]
+    for source, translation in written[:DRAWN]:
         columns, rows, shares = model.attention(source, translation)
-        if max(len(columns), len(rows)) <= LONGEST_DRAWN:
-            pictures.append(figures.attention("Attention while translating", columns, rows, shares))
+        cut = slice(LONGEST_DRAWN)
+        pictures.append(figures.attention("Attention while translating", columns[cut], rows[cut], shares[cut, cut]))
     return pictures
