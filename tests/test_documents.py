@@ -33,6 +33,10 @@ def somewhere(tmp_path, monkeypatch):
     sales().to_csv("sales.csv", index=False)
     sales(n=70).to_csv("later.csv", index=False)
     (tmp_path / "book.txt").write_text("The tide comes and goes. " * 1000)
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.en").write_text("one boat\ntwo tides\n" * 20)
+        (tmp_path / f"{name}.de").write_text("ein Boot\nzwei Tiden\n" * 20)
+    (tmp_path / "new.txt").write_text("two boats\n")
     recordings(n=3).drop(columns="activity").to_csv("new.csv", index=False)
     return tmp_path
 
