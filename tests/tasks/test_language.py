@@ -8,7 +8,6 @@ import torch
 
 import tidegate
 from tidegate.errors import ConfigError, DataError
-from tidegate.preparation.texts import without_end
 from tidegate.tasks.language import Chunks, Language, LanguageModel, LanguageNetwork, packed_bits
 
 TIDE = "the tide comes and goes. "
@@ -146,6 +145,19 @@ def test_a_vocabulary_of_one_character_is_no_way_to_win():
     assert few.score(text)["bits_per_character"] > 10 > all_of_them.score(text)["bits_per_character"]
 
 
+@pytest.mark.parametrize(
+    ("steps", "share", "held"), [(40, None, False), (800, None, True), (40, 0.2, True), (800, 0.0, False)]
+)
+def test_a_text_that_is_read_often_holds_its_end_out(steps, share, held):
+    model = LanguageModel(**{**SMALL, "steps": steps}, validation_share=share)
+    train, validation = model._set_up((TIDE * 64,))
+    assert model.passes_ == steps * 4 * 16 / 1600
+    assert model.holds_out_ == held
+    learned = len(train.units) - 1
+    assert learned == 1600 * (1 - 0.05 * (share is None) - (share or 0)) if held else learned == 1600
+    assert len(validation.units) < 0.3 * learned
+
+
 def test_a_short_text_chooses_the_weights_where_it_is_given():
     model = LanguageModel(**{**SMALL, "steps": 60}, checks=6).fit(TIDE * 20, validation_data=TIDE[:9])
     alone = LanguageModel(**{**SMALL, "steps": 60}, checks=6, validation_share=0.0).fit(TIDE * 20)
@@ -155,12 +167,6 @@ def test_a_short_text_chooses_the_weights_where_it_is_given():
 def test_unknown_characters_are_counted(learned):
     assert learned.score("the Ωtide Ω")["unknown"] == 2
     assert "\ufffd" not in learned.generate("Ω", 200, temperature=3.0)
-
-
-def test_the_ends_of_texts_are_held_out():
-    assert without_end(["abcdefghij"], 0.2) == (("abcdefgh",), ("ij",))
-    assert without_end(["abcd", "efgh"], 0.5) == (("abcd",), ("efgh",))
-    assert without_end(["ab"], 0.0) == (("ab",), ())
 
 
 def test_what_is_known_packs_better():

@@ -98,6 +98,12 @@ def fit(
     patience: Annotated[
         int | None, typer.Option(help="Checks without improvement after which training stops.  [default: none]")
     ] = None,
+    validation_share: Annotated[
+        float | None,
+        typer.Option(
+            help="Of the training data, chooses the kept model; 0 to hold nothing out.  [default: by the task]"
+        ),
+    ] = None,
     shift: Annotated[
         int | None,
         typer.Option(help="Pixels by which training images are moved at random.  [default: 2 for 28x28 images]"),
@@ -192,7 +198,7 @@ def fit(
     - forecasting: --cell lstm --hidden-size 64 --dropout 0.1 --steps 1,000 --learning-rate 3e-3 --batch-size 64
     --weight-decay 0.01
 
-    - language: --cell lstm --hidden-size 512 --dropout 0.3 --steps 2,500 --learning-rate 4e-3 --batch-size 64
+    - language: --cell lstm --hidden-size 512 --dropout 0.3 --steps 3,000 --learning-rate 4e-3 --batch-size 32
     --weight-decay 0.01 --unit char
 
     - translation: --cell gru --hidden-size 512 --dropout 0.3 --steps 6,000 --learning-rate 3e-3 --batch-size 128
@@ -216,6 +222,7 @@ def fit(
         "batch_size": batch_size,
         "weight_decay": weight_decay,
         "patience": patience,
+        "validation_share": validation_share,
         "shift": shift,
         "horizon": horizon,
         "windows": windows,

@@ -29,9 +29,12 @@ from tidegate.training.settings import check_at_least, check_number
 if TYPE_CHECKING:
     from tidegate.tasks.run import Run
 
-DEFAULT_STEPS = 2500
+DEFAULT_STEPS = 3000
 VALIDATION_SHARE = 0.05
 """Of a text before its test part: its end chooses the kept weights."""
+FEW_PASSES = 25
+"""How often a text is read at most where nothing is held out: it is not learned by heart then, and to learn from its end,
+which is nearest to what comes after it, is worth more."""
 VALIDATION_STREAMS = 32
 SCORED_AT_ONCE = 4096
 """Steps of a text that are scored in one pass."""
@@ -228,7 +231,7 @@ class LanguageModel(Estimator):
         dropout: float = 0.3,
         steps: int | None = None,
         learning_rate: float = 4e-3,
-        batch_size: int = 64,
+        batch_size: int = 32,
         weight_decay: float = 1e-2,
         **parameters: Any,
     ) -> None:
@@ -251,7 +254,10 @@ class LanguageModel(Estimator):
         return settings if settings.steps or settings.epochs else replace(settings, steps=DEFAULT_STEPS)
 
     def fit(self, X: Any, y: Any = None, validation_data: Any = None) -> LanguageModel:
-        """Train on a text, or on several documents, and keep the weights that did best on the end of it.
+        """Train on a text, or on several documents.
+
+        Where training reads them more than 25 times, or `validation_share` says so, the end of them is held out, and
+        the weights that do best on it are kept.
 
         Args:
             X: a text, or a list of texts that have nothing to do with each other.
@@ -272,12 +278,16 @@ class LanguageModel(Estimator):
     def _set_up(self, texts: Sequence[str], held: Sequence[str] = ()) -> tuple[Chunks, Chunks | None]:
         settings = self.settings()
         self.fitted_parameters_ = self._parameters()
+        self.passes_ = self._passes(texts, settings)
+        share = settings.validation_share
+        if share is None:
+            share = VALIDATION_SHARE if self.passes_ > FEW_PASSES else 0.0
         if not held:
-            share = VALIDATION_SHARE if settings.validation_share is None else settings.validation_share
             before, after = without_end(texts, share)
             # What is less than a chunk says little, and is worth learning from.
             if sum(map(len, after)) > int(self.chunk):
                 texts, held = before, after
+        self.holds_out_ = bool(held)
         self.learned_ = tuple(texts)
         self.units_ = self.preparation_ = Units.fit(texts, str(self.unit), self.vocab_size)
         train = self._encoded(texts)
@@ -293,10 +303,18 @@ class LanguageModel(Estimator):
         self.design_ = {"embedding_size": embedding, "documents": len(texts) > 1}
         self.network_ = self.untrained()
         chunks = Chunks(train, self.units_.border, int(self.batch_size or 1), int(self.chunk))
-        if not held:
+        # To check it on all that it learns from would take long.
+        validation = self._encoded(held or without_end(texts, VALIDATION_SHARE)[1])
+        if len(validation) <= int(self.chunk):
             return chunks, None
-        validation = self._encoded(held)
         return chunks, Chunks(validation, self.units_.border, VALIDATION_STREAMS, int(self.chunk), whole=True)
+
+    def _passes(self, texts: Sequence[str], settings: Settings) -> float:
+        """How often training reads the texts, as far as their characters tell."""
+        if settings.epochs:
+            return float(settings.epochs)
+        read = (settings.steps or 0) * int(self.batch_size or 1) * int(self.chunk)
+        return read / max(1, sum(map(len, texts)))
 
     def _settings_of(self, train: Any) -> Settings:
         # A short text has fewer streams than a batch could hold.
@@ -507,15 +525,20 @@ class TextMaterial(Material):
         self.fingerprint = fingerprint_of(self.read)
 
     def set_up(self, estimator: LanguageModel) -> tuple[Examples, Examples | None]:
-        return estimator._set_up(self.train, self.read.validation)
+        train, validation = estimator._set_up(self.train, self.read.validation)
+        self.holds_out = estimator.holds_out_
+        return train, validation
 
     def held_out(self, validation: Examples) -> str:
+        if not self.holds_out:
+            return "training data"
         return f"{validation.items(torch.arange(len(validation))):,} validation units"
 
     def notes(self, estimator: LanguageModel, validation: Examples | None) -> list[str]:
         lines = list(self.read.notes)
-        if validation is None:
-            lines.append("too little text to hold some out: the training data chooses the kept model")
+        if not estimator.holds_out_:
+            often = f"{estimator.passes_:.3g} times" if estimator.passes_ >= 1 else "less than once"
+            lines.append(f"the text is read {often}, and none of it is held out to choose the kept model")
         unknown = estimator.units_.unknown
         if unknown is not None:
             count = sum(int((estimator.units_.encode(text) == unknown).sum()) for text in self.test)
