@@ -33,8 +33,8 @@ DEFAULT_STEPS = 3000
 VALIDATION_SHARE = 0.05
 """Of a text before its test part: its end chooses the kept weights."""
 FEW_PASSES = 25
-"""How often a text is read at most where nothing is held out: it is not learned by heart then, and to learn from its end,
-which is nearest to what comes after it, is worth more."""
+"""How often a text is read at most where nothing is held out: it is not learned by heart then, and to learn from its
+end, which is nearest to what comes after it, is worth more."""
 VALIDATION_STREAMS = 32
 SCORED_AT_ONCE = 4096
 """Steps of a text that are scored in one pass."""
