@@ -22,7 +22,7 @@ from tidegate.probes.race import CASES, CELLS, Case, quantiles
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 SIZES = ("T", "B", "I", "H", "L")
-SCORED = ("classification", "default", "forecasting")
+SCORED = ("classification", "default", "forecasting", "task", "task step")
 """Modes whose rows have pages of their own."""
 
 Row = dict[str, Any]

@@ -187,7 +187,9 @@ class PairExamples(Examples):
         whole = len(self) // self.batch_size * self.batch_size
         batches: list[Tensor] = []
         for pool in rows[:whole].split(POOL * self.batch_size):
-            keys = self.x_lengths[pool] * 10_000 + self.y_lengths[pool]
+            x, y = self.x_lengths[pool], self.y_lengths[pool]
+            # Up and down, so that long targets of one length of sources do not meet the short ones of the next.
+            keys = x * 20_000 + torch.where(x % 2 == 0, y, -y)
             batches += pool[keys.argsort(stable=True)].split(self.batch_size)
         shuffled = [batches[n] for n in random.permutation(len(batches))]
         return torch.cat([*shuffled, rows[whole:]])
