@@ -9,7 +9,7 @@ import pytest
 from tests.compare.test_table import NAMES
 from tidegate.cli import run
 from tidegate.compare import COMPARISON, compare
-from tidegate.compare.experiment import parameters_of
+from tidegate.compare.subject import parameters_of
 from tidegate.compare.units import Training
 from tidegate.errors import TidegateError
 from tidegate.layers import layer_of

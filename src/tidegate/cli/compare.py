@@ -11,7 +11,7 @@ import typer
 
 from tidegate.cli import complete
 from tidegate.cli.interrupt import resumable
-from tidegate.cli.options import table_options
+from tidegate.cli.options import source_of, table_options
 
 
 @table_options
@@ -19,7 +19,8 @@ def compare(
     task: Annotated[
         str | None,
         typer.Argument(
-            help="classification or regression; with none, the probes run alone", autocompletion=complete.tasks
+            help=f"{', '.join(complete.TASKS[:-1])} or {complete.TASKS[-1]}; with none, the probes run alone",
+            autocompletion=complete.tasks,
         ),
     ] = None,
     data: Annotated[
@@ -39,6 +40,7 @@ def compare(
     missing: Annotated[
         str, typer.Option(help="Missing values: refuse, interpolate, or mask (the mean, and where).")
     ] = "refuse",
+    horizon: Annotated[int | None, typer.Option(help="Steps ahead to forecast.  [default: as the file says]")] = None,
     reading: Any = None,
 ) -> None:
     """Measure RNN, LSTM and GRU beside each other: on your data, or by the probes alone."""
@@ -46,6 +48,8 @@ def compare(
     from tidegate.compare import compare as run
     from tidegate.report.comparison import markdown, write_comparison
 
+    if data is None and reading is not None and reading.source is not None:
+        data, reading = source_of(data, reading)
     folder = out or Path("runs") / f"compare-{Path(data).stem if data else 'probes'}"
     with resumable(folder, "compare.json"), progress("comparing", "parts") as tell:
         comparison = run(
@@ -54,6 +58,7 @@ def compare(
             folder=folder,
             reading=reading,
             missing=missing,
+            parameters={} if horizon is None else {"horizon": horizon},
             cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
             seeds=seeds,
             first_seed=first_seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,16 @@ import torch
 
 from tidegate import __version__
 from tidegate.cells.description import DESCRIPTIONS
-from tidegate.compare.baselines import baselines_of
 from tidegate.compare.budget import FAR_LAGS, budget_of
+from tidegate.compare.subject import PROBED, Shape, Subject, subject_of
 from tidegate.compare.table import ROWS, Measured, judged
-from tidegate.compare.units import Remembering, Training, gates_of, half_life, residual
-from tidegate.compare.verdict import Contestant, decide, interval
+from tidegate.compare.units import Remembering, Unit, gates_of, half_life, residual
+from tidegate.compare.verdict import Contestant, decide, interval, is_share
 from tidegate.compare.work import Work
-from tidegate.data import Dataset, is_built_in
-from tidegate.errors import ConfigError, DataError, RunError
+from tidegate.data import is_built_in
+from tidegate.errors import ConfigError, RunError
 from tidegate.layers import INITIALIZATIONS, layer_of
-from tidegate.preparation import Preparation, Reading, read_source, refuse_incomplete, with_test
+from tidegate.preparation import Reading
 from tidegate.probes import cost, gradient_flow, machine, speed
 from tidegate.tasks.run import check_free, start_folder, task_of, write_json
 
@@ -32,10 +32,7 @@ COMPARISON, SETTINGS = "comparison.json", "compare.json"
 CELLS = ("rnn", "lstm", "gru")
 SEARCH_SEEDS = (1000, 1001)
 """No result comes from them."""
-LEAST_TO_SHARE = 20
 RECALL_RATES = (1e-2, 3e-3)
-PROBED = {"input_size": 8, "hidden_size": 64, "seq_len": 100, "batch_size": 32}
-"""The layer that is looked at where there is no data."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +71,7 @@ def compare(
     folder: str | Path,
     reading: Reading | None = None,
     missing: str = "refuse",
+    parameters: dict[str, Any] | None = None,
     cells: Sequence[str] = CELLS,
     seeds: int = 3,
     first_seed: int = 0,
@@ -88,11 +86,12 @@ def compare(
     and at an equal number of parameters.
 
     Args:
-        task: classification or regression; with none, the probes run alone.
+        task: one of `tidegate.tasks.TASKS`; with none, the probes run alone.
         data: a built-in name or a path; see `tidegate.read_dataset`.
         folder: where to; it must not exist, except with `resume`. Every finished unit of work is kept in it.
         reading: what is said of a table.
         missing: what to do with missing values: refuse, interpolate or mask.
+        parameters: of a task's estimator that are the same for every cell, such as the horizon of forecasts.
         cells: of rnn, lstm, gru.
         seeds: trainings that a score is the mean of.
         first_seed: the first of them.
@@ -110,35 +109,21 @@ def compare(
         raise ConfigError(got="jobs=0", wanted="a number of jobs, or -1 for one a core", do="correct jobs")
     folder = Path(folder)
     question = Question(task, data, tuple(cells), seeds, budget, first_seed)
-    dataset = None
-    if task is not None and data is not None:
-        found = read_source(data, task, reading).dataset
-        if missing == "refuse":
-            refuse_incomplete(found.train)
-        dataset = _complete(with_test(found), missing)
-        if dataset.test is None:
-            raise DataError(
-                got=f"{data} with {len(dataset.train)} sequences", wanted="at least 10", do="bring more data"
-            )
-    _begin(question, dataset, folder, resume)
-    experiment = Experiment(question, dataset, folder, jobs, tell)
+    subject = (
+        subject_of(task, data, reading, missing, parameters or {}) if task is not None and data is not None else None
+    )
+    _begin(question, subject, folder, resume)
+    experiment = Experiment(question, subject, folder, jobs, tell)
     comparison = experiment.comparison()
     write_json(folder / COMPARISON, comparison)
     return comparison
 
 
-def _complete(dataset: Dataset, missing: str) -> Dataset:
-    """The data as columns of numbers without gaps, as every cell and every baseline is given it."""
-    preparation = Preparation.fit(dataset.train, missing=missing, standardize=False)
-    test = None if dataset.test is None else preparation.encode(dataset.test)
-    return replace(dataset, train=preparation.encode(dataset.train), test=test)
-
-
-def _begin(question: Question, dataset: Dataset | None, folder: Path, resume: bool) -> None:
+def _begin(question: Question, subject: Subject | None, folder: Path, resume: bool) -> None:
     asked = asdict(question) | {"cells": list(question.cells), "format": FORMAT}
     if question.data is not None and not is_built_in(question.data):
         asked["data"] = str(Path(question.data).resolve())
-    asked["data_fingerprint"] = dataset.train.fingerprint() if dataset else None
+    asked["data_fingerprint"] = subject.fingerprint if subject else None
     path = folder / SETTINGS
     if not (resume and path.exists()):
         check_free(folder)
@@ -164,19 +149,18 @@ class Experiment:
     def __init__(
         self,
         question: Question,
-        dataset: Dataset | None,
+        subject: Subject | None,
         folder: Path,
         jobs: int | None,
         tell: Callable[[int, int, str], None],
     ) -> None:
-        self.question, self.dataset = question, dataset
+        self.question, self.subject = question, subject
         self.cells, self.budget = question.cells, budget_of(question.budget)
-        # Of a handful of sequences there is no share to speak of.
-        self.shares = self.budget.shares if dataset is not None and len(dataset.train) >= LEAST_TO_SHARE else ()
+        self.shares = subject.shares(self.budget.shares) if subject is not None else ()
         self.seeds = range(question.first_seed, question.first_seed + question.seeds)
         self.done, self.total = 0, 0
         self._tell = tell
-        self.work = Work(folder / "trials", dataset, jobs, self._count)
+        self.work = Work(folder / "trials", subject.dataset if subject else None, jobs, self._count)
         self.failed: dict[str, str] = {}
 
     def _count(self, key: str) -> None:
@@ -188,7 +172,7 @@ class Experiment:
         sizes = self._sizes()
         initializations, lags = self._climb()
         chains = sum(map(len, initializations.values())) * self.question.seeds
-        if self.dataset is not None:
+        if self.subject is not None:
             trainings = len(self._settings(sizes)) * (
                 len(self.budget.learning_rates) * len(SEARCH_SEEDS) + self.question.seeds
             )
@@ -196,7 +180,7 @@ class Experiment:
         # An upper bound: chains end where a lag is not solved.
         self.total += chains * len(lags) + len(self.cells) * self.question.seeds
 
-        trained = self._train(sizes) if self.dataset is not None else None
+        trained = self._train(sizes) if self.subject is not None else None
         horizons = self._remember(initializations, lags)
         inside = self._inside(trained)
         timed = self._time()
@@ -234,6 +218,7 @@ class Experiment:
             "details": {
                 "scores": trained["scores"] if trained else {},
                 "curves": trained["curves"] if trained else {},
+                "curve_metric": self.subject.monitor if self.subject else None,
                 "gaps": trained["gaps"] if trained else {},
                 "horizons": horizons,
                 "inside": inside,
@@ -246,26 +231,20 @@ class Experiment:
         """The hidden size of each cell in each setting."""
         H = self.budget.hidden_size
         sizes = {"equal hidden size": dict.fromkeys(self.cells, H)}
-        if self.dataset is not None:
-            I = self.dataset.train.n_channels
-            target = parameters_of("lstm", I, H)
-            sizes["equal parameters"] = {
-                cell: min(range(1, 4 * H + 1), key=lambda h: abs(parameters_of(cell, I, h) - target))
-                for cell in self.cells
-            }
+        if self.subject is not None:
+            sizes["equal parameters"] = {cell: self.subject.equal_parameters(cell, H) for cell in self.cells}
         return sizes
 
     def _settings(self, sizes: dict[str, dict[str, int]]) -> list[tuple[str, int]]:
         """Each cell and hidden size once: the LSTM is the same in both settings."""
         return list(dict.fromkeys((cell, H) for by_cell in sizes.values() for cell, H in by_cell.items()))
 
-    def _training(self, cell: str, hidden_size: int, learning_rate: float, seed: int, **options: Any) -> Training:
-        assert self.question.task is not None
-        return Training(
-            task=self.question.task,
-            cell=cell,
-            hidden_size=hidden_size,
-            learning_rate=learning_rate,
+    def _training(self, cell: str, hidden_size: int, learning_rate: float, seed: int, **options: Any) -> Unit:
+        assert self.subject is not None
+        return self.subject.training(
+            cell,
+            hidden_size,
+            learning_rate,
             steps=self.budget.steps,
             batch_size=self.budget.batch_size,
             seed=seed,
@@ -274,7 +253,7 @@ class Experiment:
 
     def _train(self, sizes: dict[str, dict[str, int]]) -> dict[str, Any]:
         """Search, then score, both settings and every share at once."""
-        assert self.dataset is not None
+        assert self.subject is not None
         settings = self._settings(sizes)
         searched = {
             (setting, rate, seed): self._training(*setting, rate, seed, purpose="search")
@@ -286,7 +265,7 @@ class Experiment:
         rates = {setting: self._best_rate(setting, found) for setting in settings}
 
         H = self.budget.hidden_size
-        units: dict[tuple[str, int, int, float], Training] = {}
+        units: dict[tuple[str, int, int, float], Unit] = {}
         for cell, size in settings:
             rate = rates[cell, size]
             if rate is None:
@@ -294,7 +273,7 @@ class Experiment:
                 continue
             for seed in self.seeds:
                 units[cell, size, seed, 1.0] = self._training(
-                    cell, size, rate, seed, purpose="score", look_inside=size == H
+                    cell, size, rate, seed, purpose="score", look_inside=size == H and self.subject.looks_inside
                 )
                 if size == H:
                     for share in self.shares:
@@ -320,8 +299,8 @@ class Experiment:
         return min(losses, key=lambda rate: losses[rate]) if losses else None
 
     @property
-    def metric(self) -> Any:
-        return "accuracy" if self.question.task == "classification" else "mse"
+    def metric(self) -> str:
+        return self.subject.metric if self.subject is not None else ""
 
     def _summary(
         self,
@@ -329,7 +308,7 @@ class Experiment:
         rates: dict[tuple[str, int], float | None],
         results: dict[tuple[str, int, int, float], dict[str, Any]],
     ) -> dict[str, Any]:
-        assert self.dataset is not None and self.question.task is not None
+        assert self.subject is not None
         H = self.budget.hidden_size
         standing = [cell for cell in self.cells if cell not in self.failed]
         contestants = {
@@ -343,7 +322,7 @@ class Experiment:
             }
             for setting, by_cell in sizes.items()
         }
-        baselines = baselines_of(self.question.task, self.dataset)
+        baselines = self.subject.baselines()
         return {
             "verdict": decide(contestants["equal hidden size"], contestants["equal parameters"], baselines),
             "baselines": {name: float(c.scores.mean()) for name, c in baselines.items()},
@@ -360,25 +339,34 @@ class Experiment:
                 for setting, by_cell in sizes.items()
             },
             "curves": {cell: [results[cell, H, seed, 1.0]["curve"] for seed in self.seeds] for cell in standing},
-            "gaps": {
-                cell: {
-                    f"{share:g}": {
-                        "trained_on": results[cell, H, self.seeds[0], share]["trained_on"],
-                        "train": [results[cell, H, seed, share]["train"] for seed in self.seeds],
-                        "test": [results[cell, H, seed, share]["test"] for seed in self.seeds],
-                    }
-                    for share in (*self.shares, 1.0)
+            "gaps": self._gaps(standing, results) if self.subject.looks_inside else {},
+            "inside": {cell: [results[cell, H, seed, 1.0]["inside"] for seed in self.seeds] for cell in standing}
+            if self.subject.looks_inside
+            else {},
+        }
+
+    def _gaps(
+        self, cells: Sequence[str], results: dict[tuple[str, int, int, float], dict[str, Any]]
+    ) -> dict[str, dict[str, Any]]:
+        """By cell and share of the training data, the scores on what was trained on and on the test part."""
+        H = self.budget.hidden_size
+        return {
+            cell: {
+                f"{share:g}": {
+                    "trained_on": results[cell, H, self.seeds[0], share]["trained_on"],
+                    "train": [results[cell, H, seed, share]["train"] for seed in self.seeds],
+                    "test": [results[cell, H, seed, share]["test"] for seed in self.seeds],
                 }
-                for cell in standing
-            },
-            "inside": {cell: [results[cell, H, seed, 1.0]["inside"] for seed in self.seeds] for cell in standing},
+                for share in (*self.shares, 1.0)
+            }
+            for cell in cells
         }
 
     # Memory
 
     def _climb(self) -> tuple[dict[str, list[str]], tuple[int, ...]]:
         """The initializations of each cell, and the lags: few beside data, all and farther alone."""
-        if self.dataset is None:
+        if self.subject is None:
             names = {cell: [name for name, cells in INITIALIZATIONS.items() if cell in cells] for cell in self.cells}
             return names, (*self.budget.lags, *FAR_LAGS) if max(self.budget.lags) >= 1000 else self.budget.lags
         best = {"rnn": "orthogonal", "lstm": "chrono", "gru": "chrono"}
@@ -409,7 +397,7 @@ class Experiment:
 
     def _inside(self, trained: dict[str, Any] | None) -> dict[str, list[dict[str, Any]]]:
         """By cell, what each seed's network showed; without data, of fresh layers on noise."""
-        if trained is not None:
+        if trained is not None and trained["inside"]:
             return trained["inside"]
         inside: dict[str, list[dict[str, Any]]] = {}
         for cell in self.cells:
@@ -417,9 +405,9 @@ class Experiment:
             for seed in self.seeds:
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(seed)
-                    layer = layer_of(cell)(PROBED["input_size"], PROBED["hidden_size"])
-                    x = torch.randn(PROBED["seq_len"], PROBED["input_size"])
-                flow = gradient_flow(layer, x, PROBED["seq_len"])
+                    layer = layer_of(cell)(PROBED.input_size, PROBED.hidden_size)
+                    x = torch.randn(PROBED.seq_len, PROBED.input_size)
+                flow = gradient_flow(layer, x, PROBED.seq_len)
                 inside[cell].append(
                     {
                         "gradients": {"untrained": [float(f"{norm:.4g}") for norm in flow.norms]},
@@ -429,18 +417,19 @@ class Experiment:
                 )
         return inside
 
+    @property
+    def shape(self) -> Shape:
+        """Of the layer that costs and times are of."""
+        if self.subject is None:
+            return PROBED
+        return self.subject.shape(self.budget.hidden_size, self.budget.batch_size)
+
     def _layer(self, cell: str) -> torch.nn.RNNBase:
-        """The layer that costs and times are of."""
-        I = PROBED["input_size"] if self.dataset is None else self.dataset.train.n_channels
-        H = PROBED["hidden_size"] if self.dataset is None else self.budget.hidden_size
-        return layer_of(cell)(I, H)
+        return layer_of(cell)(self.shape.input_size, self.shape.hidden_size)
 
     def _time(self) -> dict[str, dict[str, Any]]:
         """How fast each cell trains and streams: alone on the machine, after all else, the cells in turns."""
-        seq_len, batch_size = PROBED["seq_len"], PROBED["batch_size"]
-        if self.dataset is not None:
-            seq_len = self.dataset.train.longest
-            batch_size = min(self.budget.batch_size, len(self.dataset.train))
+        seq_len, batch_size = self.shape.seq_len, self.shape.batch_size
         medians: dict[str, dict[str, list[float]]] = {cell: {"training": [], "streaming": []} for cell in self.cells}
         for seed in self.seeds:
             for cell in self.cells:
@@ -497,11 +486,14 @@ class Experiment:
             measured["core_operation"][cell] = _exactly(max(look["residual"] for look in looks), n) | {
                 "words": DESCRIPTIONS[cell].core_operation
             }
-            last = "trained" if trained is not None else "untrained"
+            last = "trained" if trained is not None and trained["inside"] else "untrained"
             measured["gradient_half_life"][cell] = _of_lives([look["half_life"][last] for look in looks])
             measured["score"][cell] = measured["generalization_gap"][cell] = None
             if trained is not None:
-                measured["score"][cell] = _of_seeds(trained["scores"]["equal hidden size"][cell]["scores"])
+                scores = trained["scores"]["equal hidden size"][cell]["scores"]
+                measured["score"][cell] = _within(_of_seeds(scores), 1.0 if is_share(self.metric) else math.inf)
+                if not trained["gaps"]:
+                    continue
                 smallest = trained["gaps"][cell][f"{min((*self.shares, 1.0)):g}"]
                 measured["generalization_gap"][cell] = _of_seeds(
                     [self._gap(*pair) for pair in zip(smallest["train"], smallest["test"], strict=True)]
@@ -509,15 +501,15 @@ class Experiment:
         return measured
 
     def _gap(self, train: float, test: float) -> float:
-        if self.metric == "accuracy":
+        if is_share(self.metric):
             return train - test
         return math.log10(max(test, 1e-30) / max(train, 1e-30))
 
     def _unit(self, row: str, unit: str) -> str:
         if row == "score":
-            return self.metric if self.dataset is not None else ""
+            return self.metric
         if row == "generalization_gap":
-            return "accuracy" if self.metric == "accuracy" else "log10 of the ratio"
+            return "accuracy" if is_share(self.metric) else "log10 of the ratio"
         return unit
 
     def _described(self, sizes: dict[str, dict[str, int]], trained: dict[str, Any] | None) -> dict[str, Any]:
@@ -528,16 +520,12 @@ class Experiment:
             "updates": self.budget.updates,
             "tidegate": __version__,
         }
-        if self.dataset is None:
-            return described | {"layer": PROBED}
-        assert self.dataset.test is not None
+        if self.subject is None:
+            return described | {"layer": asdict(PROBED)}
         return described | {
             **{name: value for name, value in asdict(self.budget).items() if name != "updates"},
             "sizes": sizes,
-            "train": len(self.dataset.train),
-            "test": len(self.dataset.test),
-            "steps_of_a_sequence": self.dataset.train.longest,
-            "channels": self.dataset.train.n_channels,
+            **self.subject.described(),
         }
 
     def _verdict_of_probes(self, horizons: dict[str, Any]) -> dict[str, Any]:
@@ -553,11 +541,6 @@ class Experiment:
         return {"cell": None, "sentence": "; ".join(parts) + ". Which one suits is a question to your data."}
 
 
-def parameters_of(cell: str, input_size: int, hidden_size: int) -> int:
-    """Parameters of a recurrent layer."""
-    return cost(layer_of(cell)(input_size, hidden_size, device="meta")).parameters
-
-
 def _exactly(value: float, seeds: int) -> dict[str, Any]:
     """What is the same for every seed."""
     return {"value": value, "low": value, "high": value, "seeds": seeds}
@@ -570,6 +553,13 @@ def _of_seeds(values: Sequence[float]) -> dict[str, Any]:
         return {"value": None, "low": None, "high": None, "seeds": len(values)}
     low, high = interval(finite)
     return {"value": float(np.mean(finite)), "low": low, "high": high, "seeds": len(finite)}
+
+
+def _within(entry: dict[str, Any], most: float) -> dict[str, Any]:
+    """An interval that ends where its measure does, at 0 and at the most."""
+    if entry["value"] is None:
+        return entry
+    return entry | {"low": max(0.0, entry["low"]), "high": min(most, entry["high"])}
 
 
 def _of_lives(lives: Sequence[float]) -> dict[str, Any]:

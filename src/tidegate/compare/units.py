@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tidegate.compare.verdict import is_share
 from tidegate.data import Dataset
-from tidegate.errors import TrainingError
+from tidegate.errors import DataWarning, TrainingError
+from tidegate.preparation import Reading
 from tidegate.probes import GradientFlow, gradient_flow, saturation, solve_recall, trace_gates
 from tidegate.tasks.load import TASKS
 from tidegate.tasks.sequences import PLAIN, SequenceEstimator
@@ -95,6 +98,61 @@ class Training:
 
 
 @dataclass(frozen=True)
+class TaskTraining:
+    """Train a cell once on the material of a task, which is read where it is done."""
+
+    task: str
+    cell: str
+    hidden_size: int
+    learning_rate: float
+    steps: int
+    seed: int
+    purpose: Literal["search", "score"]
+    """search: the validation score alone is told, and the test part is not looked at."""
+    data: str
+    reading: dict[str, Any]
+    parameters: dict[str, Any]
+    """Of the estimator, which are the same for every cell."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.purpose}-{self.cell}-h{self.hidden_size}-lr{self.learning_rate:g}-{self.steps}-seed{self.seed}"
+
+    def run(self, dataset: Dataset | None) -> dict[str, Any]:
+        """The scores and the learning curve; or {"failed": why} where the loss was not finite."""
+        task: Any = TASKS[self.task]
+        model = task(
+            cell=self.cell,
+            hidden_size=self.hidden_size,
+            learning_rate=self.learning_rate,
+            steps=self.steps,
+            seed=self.seed,
+            checks=CHECKS,
+            validation_share=VALIDATION_SHARE,
+            **self.parameters,
+        )
+        with one_thread(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", DataWarning)
+            material = model.material(model, self.data, Reading(**self.reading), None, self.parameters)
+            try:
+                model._train(*material.set_up(model))
+            except TrainingError as error:
+                return {"failed": str(error)}
+            metric = model._learner().monitor
+            result: dict[str, Any] = {
+                "validation": {"score": model.best_[metric], "loss": model.best_["loss"]},
+                "curve": [[row["step"], row[f"validation_{metric}"]] for row in model.history_],
+                "parameters": sum(parameter.numel() for parameter in model.network_.parameters()),
+            }
+            if self.purpose == "score":
+                errors = material.errors(model)
+                mean = float(errors.mean())
+                result["errors"] = [round(float(error), 9) for error in errors]
+                result["test"] = 1 - mean if is_share(material.compared) else mean
+        return result
+
+
+@dataclass(frozen=True)
 class Remembering:
     """Let a cell learn to recall a symbol over a lag; the second learning rate only where the first one fails."""
 
@@ -128,7 +186,7 @@ class Remembering:
         return {"solved": attempt.solved, "updates": attempt.updates, "accuracy": attempt.accuracy}
 
 
-Unit = Training | Remembering
+Unit = Training | TaskTraining | Remembering
 
 
 def look_inside(model: SequenceEstimator, dataset: Dataset) -> dict[str, Any]:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 CONFIDENCE = 0.95
+SHARES = ("accuracy", "chrF")
+"""Metrics that are shares of 1, and are written in hundredths."""
 REPEAT = "repeat the last"
 """The baseline that is shown the target of the step before, as no cell is."""
 COST_ORDER = ("rnn", "gru", "lstm")
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share of 1, of which more is better, and not an error."""
+    return metric in SHARES
 
 
 @dataclass(frozen=True)
@@ -22,18 +29,19 @@ class Contestant:
     name: str
     errors: Sequence[np.ndarray]
     """For each seed, what each test sequence adds to the error [n]; a baseline has one."""
-    metric: Literal["accuracy", "mse"]
+    metric: str
+    """A share of 1, of which more is better; or an error, of which differences are factors."""
 
     @property
     def scores(self) -> np.ndarray:
         """The score of each seed."""
         errors = np.array([error.mean() for error in self.errors])
-        return 1 - errors if self.metric == "accuracy" else errors
+        return 1 - errors if is_share(self.metric) else errors
 
     @property
     def merits(self) -> np.ndarray:
-        """The scores on a scale on which more is better and differences compare: accuracy, or −log10 of the mse."""
-        return self.scores if self.metric == "accuracy" else -np.log10(np.maximum(self.scores, 1e-30))
+        """The scores on a scale on which more is better and differences compare: shares, or −log10 of errors."""
+        return self.scores if is_share(self.metric) else -np.log10(np.maximum(self.scores, 1e-30))
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ def difference(a: Contestant, b: Contestant) -> Difference:
 def _slopes(contestant: Contestant) -> np.ndarray:
     """What each test sequence adds to the merit, to first order [n]."""
     mean = np.mean(contestant.errors, axis=0)
-    if contestant.metric == "accuracy":
+    if is_share(contestant.metric):
         return -mean
     return -mean / (max(float(mean.mean()), 1e-30) * math.log(10))
 
@@ -147,11 +155,15 @@ def _named(contestant: Contestant) -> str:
 
 def _score(contestant: Contestant) -> str:
     mean = float(contestant.scores.mean())
-    return f"{100 * mean:.1f} %" if contestant.metric == "accuracy" else f"an error of {mean:.3g}"
+    if contestant.metric == "accuracy":
+        return f"{100 * mean:.1f} %"
+    if is_share(contestant.metric):
+        return f"{contestant.metric} {100 * mean:.1f}"
+    return f"an error of {mean:.3g}" if contestant.metric == "mse" else f"{contestant.metric} {mean:.3g}"
 
 
 def _by(d: Difference, contestant: Contestant) -> str:
-    if contestant.metric == "accuracy":
+    if is_share(contestant.metric):
         return f"{100 * d.value:.1f} ± {100 * d.margin:.1f} points"
     low, high = 10 ** (d.value - d.margin), 10 ** (d.value + d.margin)
     return f"a factor of {10**d.value:.2g} (between {low:.2g} and {high:.2g})"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tidegate.compare.verdict import is_share
 from tidegate.report.figures import BLUE, GRAY, GREEN, ORANGE
 
 LOOK: dict[str, dict[str, str]] = {
@@ -37,7 +38,7 @@ class Chart:
 
 def scores(by_setting: dict[str, Any], baselines: dict[str, float], metric: str) -> Chart:
     """Every seed's test score in both settings, with the baselines as lines."""
-    scale = 100 if metric == "accuracy" else 1
+    scale = 100 if is_share(metric) else 1
     cells = list(next(iter(by_setting.values())))
     data: list[dict[str, Any]] = []
     for k, cell in enumerate(cells):
@@ -65,9 +66,9 @@ def scores(by_setting: dict[str, Any], baselines: dict[str, float], metric: str)
                 "y": [scale * score] * 2, "line": {"color": GRAY, "dash": dash, "width": 1.5},
             }
         )  # fmt: skip
-    layout = _layout("", "test accuracy (%)" if metric == "accuracy" else metric)
+    layout = _layout("", f"test {metric} (%)" if is_share(metric) else metric)
     layout["xaxis"].update({"tickvals": list(range(len(by_setting))), "ticktext": list(by_setting), "showgrid": False})
-    if metric == "accuracy":
+    if is_share(metric):
         # The baselines may lie far below; the points are what is looked at.
         seen = [scale * s for by_cell in by_setting.values() for cell in by_cell.values() for s in cell["scores"]]
         seen += [scale * max(baselines.values(), default=0)]
@@ -86,22 +87,22 @@ def scores(by_setting: dict[str, Any], baselines: dict[str, float], metric: str)
 
 def learning_curves(curves: dict[str, list[list[list[float]]]], metric: str) -> Chart:
     """The validation score by step: the mean over seeds, and a band from the worst to the best."""
-    scale = 100 if metric == "accuracy" else 1
+    scale = 100 if is_share(metric) else 1
     data, says = [], []
     for cell, by_seed in curves.items():
         steps = [step for step, _ in by_seed[0]]
         values = scale * np.array([[score for _, score in curve] for curve in by_seed])
         data += _band(cell, steps, values)
         says.append(f"{cell.upper()} ends at {values[:, -1].mean():.4g}")
-    layout = _layout("optimizer step", "validation accuracy (%)" if metric == "accuracy" else f"validation {metric}")
-    if metric != "accuracy":
+    layout = _layout("optimizer step", f"validation {metric} (%)" if is_share(metric) else f"validation {metric}")
+    if not is_share(metric):
         layout["yaxis"]["type"] = "log"
     return Chart("curves", "Learning curves, with bands over seeds", ", ".join(says) + ".", data, layout)
 
 
 def gaps(by_cell: dict[str, Any], metric: str) -> Chart:
     """Training and test score against the number of training sequences."""
-    scale = 100 if metric == "accuracy" else 1
+    scale = 100 if is_share(metric) else 1
     data, says = [], []
     for cell, by_share in by_cell.items():
         rows = sorted(by_share.values(), key=lambda row: row["trained_on"])
@@ -120,9 +121,9 @@ def gaps(by_cell: dict[str, Any], metric: str) -> Chart:
             )  # fmt: skip
         gap = abs(np.mean(rows[0]["train"]) - np.mean(rows[0]["test"])) * scale
         says.append(f"with {n[0]} sequences the {cell.upper()}'s training and test score are {gap:.3g} apart")
-    layout = _layout("training sequences", "accuracy (%)" if metric == "accuracy" else metric)
+    layout = _layout("training sequences", f"{metric} (%)" if is_share(metric) else metric)
     layout["xaxis"].update({"type": "log", "tickvals": n, "ticktext": [f"{k:,}" for k in n]})
-    if metric != "accuracy":
+    if not is_share(metric):
         layout["yaxis"]["type"] = "log"
     return Chart(
         "gaps", "Training score (open) and test score (filled) by amount of data", "; ".join(says) + ".", data, layout

@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.cells.description import DESCRIPTIONS
 from tidegate.compare import COMPARISON, FORMAT
+from tidegate.compare.verdict import is_share
 from tidegate.errors import RunError
 from tidegate.files import write_whole
 from tidegate.report import charts
@@ -122,8 +123,9 @@ def shown(row: dict[str, Any], cell: str) -> str:
         more = " or more" if entry["at_least"] else ""
         return f"{value:,}{more} ({entry['initialization']})"
     spread = low != high
-    if row["unit"] == "accuracy":
-        return f"{100 * value:.1f} %" + (f" ({100 * low:.1f}–{100 * high:.1f})" if spread else "")
+    if is_share(row["unit"]):
+        percent = " %" if row["unit"] == "accuracy" else ""
+        return f"{100 * value:.1f}{percent}" + (f" ({100 * low:.1f}–{100 * high:.1f})" if spread else "")
     if row["name"] == "training_speed":
         value, low, high = (float(f"{number:.3g}") for number in (value, low, high))
     form = ",.0f" if row["name"] in COUNTS else ".3g"
@@ -136,7 +138,7 @@ def _row(row: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
     remark = row["remark"]
     if row["name"] == "score" and comparison["baselines"]:
         remark = "baselines: " + ", ".join(
-            f"{name} {100 * value:.1f} %" if row["unit"] == "accuracy" else f"{name} {value:.3g}"
+            f"{name} {100 * value:.1f} %" if is_share(row["unit"]) else f"{name} {value:.3g}"
             for name, value in comparison["baselines"].items()
         )
     cells = comparison["cells"]
@@ -148,11 +150,15 @@ def _setting(comparison: dict[str, Any]) -> str:
     where = f"{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}"
     if not comparison["data"]:
         return f"Probes alone: layers of {settings['layer']['hidden_size']} hidden features. {where}."
-    return (
-        f"{comparison['task'].capitalize()}: {settings['train']:,} sequences to train with and {settings['test']:,} to "
-        f"test, of {settings['steps_of_a_sequence']} steps and {settings['channels']} channels; "
-        f"{settings['steps']:,} optimizer steps, {len(settings['seeds'])} seeds. Intervals are 95 %. {where}."
-    )
+    if "train" in settings:
+        data = (
+            f"{settings['train']:,} sequences to train with and {settings['test']:,} to test, of "
+            f"{settings['steps_of_a_sequence']} steps and {settings['channels']} channels"
+        )
+    else:
+        data = settings["data"]
+    steps, seeds = f"{settings['steps']:,} optimizer steps", f"{len(settings['seeds'])} seeds"
+    return f"{comparison['task'].capitalize()}: {data}; {steps}, {seeds}. Intervals are 95 %. {where}."
 
 
 def _facts(comparison: dict[str, Any]) -> dict[str, str]:
@@ -177,8 +183,8 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
             "Every point is a training with another seed; lines are the baselines that a recurrent network must beat.",
             [
                 charts.scores(details["scores"], comparison["baselines"], metric),
-                charts.learning_curves(details["curves"], metric),
-                charts.gaps(details["gaps"], metric),
+                charts.learning_curves(details["curves"], details.get("curve_metric") or metric),
+                charts.gaps(details["gaps"], metric) if details["gaps"] else None,
             ],
         )
     add(
@@ -196,7 +202,7 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
         "Inside, over one real test sequence",
         "x is the sequence; rows are features, columns are steps. Gates run from 0 (yellow, shut) to 1 (blue, open), "
         "states from −1 (orange) to 1 (purple).",
-        [charts.traces(cell, details["inside"][cell]) for cell in trained],
+        [charts.traces(cell, details["inside"][cell]) for cell in trained if "traces" in details["inside"][cell][0]],
     )
     add(
         "The cells",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tidegate.preparation.panel import carried
+
+if TYPE_CHECKING:
+    import pandas
 
 BASELINES = ("naive", "seasonal naive", "drift")
 INTERVALS = {80: (0.1, 0.9), 95: (0.025, 0.975)}
@@ -53,39 +56,10 @@ def scores(
     MASE, sMAPE (in percent, 200 at most) and RMSE are means over series; the weighted
     quantile loss is twice the sum of all over the sum of all values; coverage is the share of values in an interval.
     """
-    import pandas as pd
     from utilsforecast import losses
 
-    H = forecasts.shape[1]
-    index = np.repeat(rows, H)
-    ahead = np.tile(np.arange(H), len(rows))
-    at = np.repeat(ends, H) + ahead
-    y = np.array([series[n][t] if t < len(series[n]) else np.nan for n, t in zip(index, at, strict=True)])
-    frame = pd.DataFrame({"unique_id": index, "ds": at, "y": y, "ahead": ahead})
-    for k, level in enumerate(levels):
-        frame[f"q{level:g}"] = forecasts[:, :, k].reshape(-1)
-    frame[MODEL] = frame["q0.5"]
-    simple = [baselines(carried(series[n][:end]), H, season) for n, end in zip(rows, ends, strict=True)]
-    for name in BASELINES:
-        frame[name] = np.concatenate([one[name] for one in simple]) if simple else np.empty(0)
-    frame = frame[frame["y"].notna()]
+    frame, mase = _scaled_errors(series, rows, ends, forecasts, levels, season)
     methods = [MODEL, *BASELINES]
-    first = {int(n): int(ends[rows == n].min()) for n in np.unique(rows)}
-    train = pd.DataFrame(
-        {
-            "unique_id": np.repeat(list(first), list(first.values())),
-            "ds": np.concatenate([np.arange(end) for end in first.values()]),
-            "y": np.concatenate([carried(series[n][:end]) for n, end in first.items()]),
-        }
-    )
-    # The season of a series that is shorter is a step.
-    short = {n for n, end in first.items() if end <= season}
-    parts = []
-    for m, among in ((season, set(first) - short), (1, short)):
-        if among:
-            some, known = (one[one["unique_id"].isin(among)] for one in (frame, train))
-            parts.append(losses.mase(some, methods, seasonality=m, train_df=known))
-    mase = pd.concat(parts).set_index("unique_id")[methods].replace([np.inf, -np.inf], np.nan)
     smape = 200 * losses.smape(frame, methods).set_index("unique_id")[methods]
     rmse = losses.rmse(frame, methods).set_index("unique_id")[methods]
     found: dict[str, Any] = {
@@ -121,6 +95,64 @@ def scores(
     worst = mase[MODEL].dropna().sort_values(ascending=False)
     result["worst"] = [[int(n), float(value)] for n, value in worst.head(6).items()]
     return result
+
+
+def scores_of_series(
+    series: Sequence[np.ndarray],
+    rows: np.ndarray,
+    ends: np.ndarray,
+    forecasts: np.ndarray,
+    levels: Sequence[float],
+    season: int,
+) -> dict[str, np.ndarray]:
+    """The MASE of the model and of the simplest methods, of each series where it can be told [n]; see `scores`."""
+    mase = _scaled_errors(series, rows, ends, forecasts, levels, season)[1].dropna()
+    return {name: mase[name].to_numpy() for name in (MODEL, *BASELINES)}
+
+
+def _scaled_errors(
+    series: Sequence[np.ndarray],
+    rows: np.ndarray,
+    ends: np.ndarray,
+    forecasts: np.ndarray,
+    levels: Sequence[float],
+    season: int,
+) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """Each value that was forecast, with what was forecast; and the MASE of every series by every method."""
+    import pandas as pd
+    from utilsforecast import losses
+
+    H = forecasts.shape[1]
+    index = np.repeat(rows, H)
+    ahead = np.tile(np.arange(H), len(rows))
+    at = np.repeat(ends, H) + ahead
+    y = np.array([series[n][t] if t < len(series[n]) else np.nan for n, t in zip(index, at, strict=True)])
+    frame = pd.DataFrame({"unique_id": index, "ds": at, "y": y, "ahead": ahead})
+    for k, level in enumerate(levels):
+        frame[f"q{level:g}"] = forecasts[:, :, k].reshape(-1)
+    frame[MODEL] = frame["q0.5"]
+    simple = [baselines(carried(series[n][:end]), H, season) for n, end in zip(rows, ends, strict=True)]
+    for name in BASELINES:
+        frame[name] = np.concatenate([one[name] for one in simple]) if simple else np.empty(0)
+    frame = frame[frame["y"].notna()]
+    methods = [MODEL, *BASELINES]
+    first = {int(n): int(ends[rows == n].min()) for n in np.unique(rows)}
+    train = pd.DataFrame(
+        {
+            "unique_id": np.repeat(list(first), list(first.values())),
+            "ds": np.concatenate([np.arange(end) for end in first.values()]),
+            "y": np.concatenate([carried(series[n][:end]) for n, end in first.items()]),
+        }
+    )
+    # The season of a series that is shorter is a step.
+    short = {n for n, end in first.items() if end <= season}
+    parts = []
+    for m, among in ((season, set(first) - short), (1, short)):
+        if among:
+            some, known = (one[one["unique_id"].isin(among)] for one in (frame, train))
+            parts.append(losses.mase(some, methods, seasonality=m, train_df=known))
+    mase = pd.concat(parts).set_index("unique_id")[methods].replace([np.inf, -np.inf], np.nan)
+    return frame, mase
 
 
 def best_baseline(found: dict[str, Any]) -> tuple[str, float] | None:

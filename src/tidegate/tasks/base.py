@@ -74,6 +74,17 @@ class Material(ABC):
     def metrics(self, estimator: Any) -> dict[str, Any]:
         """The scores on each part, as JSON."""
 
+    compared: ClassVar[str]
+    """The metric that cells are compared by, the mean of `errors` (or 1 less that mean, for a share of 1)."""
+
+    def errors(self, estimator: Any) -> np.ndarray:
+        """What each item of the test part adds to the error [n]."""
+        raise NotImplementedError
+
+    def baseline_errors(self, estimator: Any) -> dict[str, np.ndarray]:
+        """The same of simple methods."""
+        raise NotImplementedError
+
     @staticmethod
     @abstractmethod
     def evaluate(model: Any, data: str | None, reading: Reading | None, run: Run | None, say: Say) -> dict[str, Any]:

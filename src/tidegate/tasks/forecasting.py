@@ -26,7 +26,7 @@ from tidegate.preparation.windows import (
     Windows,
     as_sequences,
 )
-from tidegate.tasks.backtest import scores
+from tidegate.tasks.backtest import BASELINES, MODEL, scores, scores_of_series
 from tidegate.tasks.base import Estimator, Material, Say, Tell
 from tidegate.tasks.examples import Part, SequenceExamples
 from tidegate.training import Examples, Learner
@@ -575,6 +575,8 @@ class Forecaster(Estimator):
 class SeriesMaterial(Material):
     """Series, whose last horizons are the test part."""
 
+    compared = "MASE"
+
     def __init__(
         self, estimator: Forecaster, data: str, reading: Reading | None, tell: Tell | None, given: Any
     ) -> None:
@@ -622,6 +624,19 @@ class SeriesMaterial(Material):
         # From now on forecasts go on from the end of all that is known.
         estimator._keep_context(self.whole)
         return found
+
+    def errors(self, estimator: Forecaster) -> np.ndarray:
+        """The MASE of each series."""
+        return self._of_series(estimator)[MODEL]
+
+    def baseline_errors(self, estimator: Forecaster) -> dict[str, np.ndarray]:
+        found = self._of_series(estimator)
+        return {name: found[name] for name in BASELINES}
+
+    def _of_series(self, estimator: Forecaster) -> dict[str, np.ndarray]:
+        forecasts = estimator.forecast(self.whole, self.rows, self.ends)
+        season = estimator.windows_.season
+        return scores_of_series(self.whole.y, self.rows, self.ends, forecasts, QUANTILES, season)
 
     @staticmethod
     def evaluate(

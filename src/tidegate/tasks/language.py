@@ -39,6 +39,8 @@ VALIDATION_STREAMS = 32
 SCORED_AT_ONCE = 4096
 """Steps of a text that are scored in one pass."""
 SMALL_VOCABULARY, SMALL_EMBEDDING = 512, 128
+STRETCHES = 50
+"""Of the test part, over which cells are compared."""
 MOST_PACKED = 20_000_000
 """Characters of the training text that xz and bzip2 are shown first."""
 TIED = "output.weight"
@@ -516,6 +518,8 @@ def _lzma(data: bytes) -> bytes:
 class TextMaterial(Material):
     """A text, or several, whose end is the test part where none is given."""
 
+    compared = "nats a character"
+
     def __init__(
         self, estimator: LanguageModel, data: str, reading: Reading | None, tell: Tell | None, given: Any
     ) -> None:
@@ -559,6 +563,17 @@ class TextMaterial(Material):
         _, end = without_end(learned, min(1.0, sum(map(len, self.test)) / sum(map(len, learned))))
         return {"train": estimator.score(end), "test": _beside_baselines(estimator, self.train, self.test)}
 
+    def errors(self, estimator: LanguageModel) -> np.ndarray:
+        """Nats a character over stretches of the test part."""
+        return _by_stretch(np.concatenate([estimator.surprise(text)[0] for text in self.test]), self.test)
+
+    def baseline_errors(self, estimator: LanguageModel) -> dict[str, np.ndarray]:
+        known, text = "".join(self.train), "".join(self.test)
+        counts = Counter(known)
+        total = len(known) + len(set(known) | set(text))
+        costs = np.array([math.log(total / (counts[sign] + 1)) for sign in text])
+        return {"single characters": _by_stretch(costs, self.test)}
+
     @staticmethod
     def evaluate(
         model: LanguageModel, data: str | None, reading: Reading | None, run: Run | None, say: Say
@@ -592,6 +607,12 @@ class TextMaterial(Material):
     @staticmethod
     def forecast(*given: Any, **named: Any) -> NoReturn:
         TextMaterial.predict()
+
+
+def _by_stretch(costs: np.ndarray, texts: Sequence[str]) -> np.ndarray:
+    """The nats a character of up to STRETCHES stretches, so weighted that their mean is that of all texts."""
+    stretches = np.array_split(costs, min(STRETCHES, len(costs)))
+    return np.array([part.sum() for part in stretches]) * len(stretches) / sum(map(len, texts))
 
 
 def _beside_baselines(model: LanguageModel, train: Sequence[str], test: Sequence[str]) -> dict[str, Any]:

@@ -532,6 +532,8 @@ def _pairs(X: Any, y: Any) -> Pairs:
 class PairMaterial(Material):
     """Pairs of texts; some drawn at random are the test part where none is given."""
 
+    compared = "chrF"
+
     def __init__(
         self, estimator: Translator, data: str, reading: Reading | None, tell: Tell | None, given: Any
     ) -> None:
@@ -572,6 +574,14 @@ class PairMaterial(Material):
             "train": estimator.metrics(some.source, some.target),
             "test": _beside_baselines(estimator, self.read.train, self.test),
         }
+
+    def errors(self, estimator: Translator) -> np.ndarray:
+        """1 less the chrF of each translation."""
+        return _distances(estimator.predict(self.test.source), self.test.target)
+
+    def baseline_errors(self, estimator: Translator) -> dict[str, np.ndarray]:
+        simple = simple_translations(self.read.train, self.test)
+        return {name: _distances(texts, self.test.target) for name, texts in simple.items()}
 
     @staticmethod
     def evaluate(
@@ -617,12 +627,25 @@ class PairMaterial(Material):
 
 def _beside_baselines(model: Translator, train: Pairs, test: Pairs) -> dict[str, Any]:
     """What the translations score, and what the source itself and the nearest training pair would."""
-    baselines = {
-        "the translation of the most similar training text": scored(nearest(train, test.source), test.target),
-        "the source itself": scored(test.source, test.target),
-    }
-    kept = {name: {metric: one[metric] for metric in ("bleu", "chrf")} for name, one in baselines.items()}
+    simple = {name: scored(texts, test.target) for name, texts in simple_translations(train, test).items()}
+    kept = {name: {metric: one[metric] for metric in ("bleu", "chrf")} for name, one in simple.items()}
     return {**model.metrics(test.source, test.target), "baselines": kept}
+
+
+def simple_translations(train: Pairs, test: Pairs) -> dict[str, Sequence[str]]:
+    """What simple methods make of the test sources."""
+    return {
+        "the translation of the most similar training text": nearest(train, test.source),
+        "the source itself": test.source,
+    }
+
+
+def _distances(translations: Sequence[str], references: Sequence[str]) -> np.ndarray:
+    """1 less the chrF of each translation [n]."""
+    import sacrebleu
+
+    pairs = zip(translations, references, strict=True)
+    return np.array([1 - sacrebleu.sentence_chrf(one, [reference]).score / 100 for one, reference in pairs])
 
 
 def nearest(train: Pairs, texts: Sequence[str]) -> list[str]:
