@@ -12,55 +12,114 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.tasks import an4
 from tidegate.cli.progress import progress
 from tidegate.compare import compare
-from tidegate.report.comparison import markdown, write_comparison
+from tidegate.preparation import Reading
+from tidegate.report.comparison import markdown, shown, write_comparison
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "cells"
 PAGE = REPOSITORY / "docs" / "guide" / "measured.md"
 
-# Name: task, data (under $TIDEGATE_DATA where it is a path), budget, what it is.
-STUDIES: dict[str, tuple[str | None, str | None, str, str]] = {
-    "probes": (None, None, "normal", "The probes alone: layers of 64 hidden features, no data."),
-    "digits": ("classification", "digits", "normal", "Digits of 8×8 pixels, read row by row."),
-    "mnist": ("classification", "mnist", "normal", "MNIST digits of 28×28 pixels, read row by row."),
-    "JapaneseVowels": (
+
+@dataclass(frozen=True)
+class Study:
+    """A comparison of the cells."""
+
+    about: str
+    task: str | None = None
+    data: str | None = None
+    """A built-in name, or a path under $TIDEGATE_DATA."""
+    reading: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    unpack: Callable[[Path, Path], str] | None = None
+    """From the folder of data and one to unpack into, to the source."""
+    use: str = ""
+    """Which of the uses that are commonly named it stands for."""
+    budget: str = "normal"
+
+
+STUDIES = {
+    "probes": Study("The probes alone: layers of 64 hidden features, no data."),
+    "digits": Study("Digits of 8×8 pixels, read row by row.", "classification", "digits"),
+    "mnist": Study("MNIST digits of 28×28 pixels, read row by row.", "classification", "mnist"),
+    "JapaneseVowels": Study(
+        "Two vowels said by nine speakers: 12 cepstral channels, 7 to 29 steps (Kudo, Toyama & Shimbo 1999).",
         "classification",
         "ucr_uea/JapaneseVowels/JapaneseVowels_TRAIN.ts",
-        "normal",
-        "Two vowels said by nine speakers: 12 cepstral channels, 7 to 29 steps (Kudo, Toyama & Shimbo 1999).",
+        use="simple sequence classification",
     ),
-    "GunPoint": (
+    "GunPoint": Study(
+        "A hand drawing a gun or pointing: 1 channel, 150 steps, 50 training sequences (Ratanamahatana & Keogh 2004).",
         "classification",
         "ucr_uea/GunPoint/GunPoint_TRAIN.ts",
-        "normal",
-        "A hand drawing a gun or pointing: 1 channel, 150 steps, 50 training sequences (Ratanamahatana & Keogh 2004).",
     ),
-    "curve": (
-        "regression",
-        "curve",
-        "normal",
-        "y = sin(3x) + x: one sequence of 1,000 steps; the test goes beyond it.",
+    "curve": Study("y = sin(3x) + x: one sequence of 1,000 steps; the test goes beyond it.", "regression", "curve"),
+    "m4": Study(
+        "M4's 359 weekly series, 13 weeks ahead (Makridakis, Spiliotis & Assimakopoulos 2020).",
+        "forecasting",
+        "m4_weekly/Weekly-train.csv",
+        use="time-series forecasting",
+    ),
+    "shakespeare": Study(
+        "Tiny Shakespeare by characters, the last tenth to test (Karpathy 2015).",
+        "language",
+        "tinyshakespeare/input.txt",
+        use="text generation",
+    ),
+    "multi30k": Study(
+        "Captions of images, English to German, test 2016 (Elliott et al. 2016); compared by chrF, sentence by sentence.",
+        "translation",
+        "multi30k",
+        reading={"source": "en", "target": "de"},
+        use="translation",
+    ),
+    "an4": Study(
+        "AN4, spelled words and numbers, from its cepstral features (Acero 1990).",
+        "speech",
+        "an4/an4_feat.zip",
+        unpack=an4,
+        use="speech recognition",
     ),
 }
+COMMONLY = {
+    "simple sequence classification": "RNN",
+    "translation": "LSTM",
+    "speech recognition": "LSTM",
+    "text generation": "GRU",
+    "time-series forecasting": "GRU",
+}
+"""Which cell is commonly named for a use."""
 
 
 def main(names: list[str], tell: Callable[[int, int, str], None] | None = None, jobs: int | None = -1) -> None:
     data = Path(os.environ.get("TIDEGATE_DATA", "."))
     for name in names or STUDIES:
-        task, source, budget, _ = STUDIES[name]
-        if source and "/" in source:
-            source = str(data / source)
-            if not Path(source).exists():
-                print(f"{name}: no {source}, left out", file=sys.stderr)
-                continue
+        study, source = STUDIES[name], STUDIES[name].data
         folder = REPOSITORY / "runs" / "cells" / name
-        with progress(name, "parts") as shown:
-            found = compare(task, source, folder=folder, budget=budget, jobs=jobs, resume=True, tell=tell or shown)
+        if source and (data / source).exists():
+            # Where it is unpacked once, so that an interrupted comparison finds the same path.
+            source = study.unpack(data, folder.with_name(f"{name}-data")) if study.unpack else str(data / source)
+        elif source and "/" in source:
+            print(f"{name}: no {data / source}, left out", file=sys.stderr)
+            continue
+        with progress(name, "parts") as seen:
+            found = compare(
+                study.task,
+                source,
+                folder=folder,
+                reading=Reading(**study.reading) if study.reading else None,
+                parameters=study.parameters,
+                budget=study.budget,
+                jobs=jobs,
+                resume=True,
+                tell=tell or seen,
+            )
         write_comparison(found, folder)
         RESULTS.mkdir(parents=True, exist_ok=True)
         kept = {key: value for key, value in found.items() if key != "details"}
@@ -75,18 +134,45 @@ def page() -> str:
         "# What was measured\n\nMade by `python -m benchmarks.cells` from `benchmarks/results/cells`. How to read it: "
         "[which cell](which-cell.md).\n"
     ]
-    for name, (_, _, budget, what) in STUDIES.items():
-        path = RESULTS / f"{name}.json"
-        if not path.exists():
-            continue
-        found = json.loads(path.read_text())
-        machine = found["machine"]
+    found_of = {
+        name: json.loads((RESULTS / f"{name}.json").read_text())
+        for name in STUDIES
+        if (RESULTS / f"{name}.json").exists()
+    }
+    if table := uses(found_of):
+        parts.append(table)
+    for name, found in found_of.items():
+        study, machine = STUDIES[name], found["machine"]
         where = f"{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}"
-        parts.append(f"## {name}\n\n{what} Budget `{budget}`, {len(found['settings']['seeds'])} seeds. {where}.\n")
+        seeds = len(found["settings"]["seeds"])
+        parts.append(f"## {name}\n\n{study.about} Budget `{study.budget}`, {seeds} seeds. {where}.\n")
         parts.append(f"**{found['verdict']['sentence']}**\n")
         parts.append(markdown(found))
         parts += [table for table in (scores(found), horizons(found)) if table]
     return "\n".join(parts)
+
+
+def uses(found_of: dict[str, dict[str, Any]]) -> str:
+    """What is commonly said of each use, beside the scores of the cells; empty where none was measured."""
+    lines = []
+    for name, found in found_of.items():
+        use = STUDIES[name].use
+        if not use:
+            continue
+        row = next(row for row in found["rows"] if row["name"] == "score")
+        cells = " | ".join(shown(row, cell) for cell in found["cells"])
+        lines.append(
+            f"| {use} | {COMMONLY[use]} | [{name}](#{name.lower()}), {row['unit']} | {cells} | "
+            f"{found['verdict']['sentence']} |"
+        )
+    if not lines:
+        return ""
+    head = "| use | commonly said | measured on | RNN | LSTM | GRU | verdict |\n|---|---|---|--:|--:|--:|---|"
+    about = (
+        "The use that each cell is commonly said to be for, measured: small networks, at equal hidden size, with the "
+        "learning rate that did best in validation; mean and 95 % interval over seeds.\n"
+    )
+    return "\n".join(["## Uses\n", about, head, *lines]) + "\n"
 
 
 def scores(found: dict[str, Any]) -> str:

@@ -122,6 +122,8 @@ def shown(row: dict[str, Any], cell: str) -> str:
     if row["name"] == "memory_horizon":
         more = " or more" if entry["at_least"] else ""
         return f"{value:,}{more} ({entry['initialization']})"
+    if row["name"] == "score":
+        low, high = max(low, 0.0), min(high, 1.0) if is_share(row["unit"]) else high
     spread = low != high
     if is_share(row["unit"]):
         percent = " %" if row["unit"] == "accuracy" else ""
