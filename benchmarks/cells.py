@@ -73,7 +73,7 @@ STUDIES = {
         use="text generation",
     ),
     "multi30k": Study(
-        "Captions of images, English to German, test 2016 (Elliott et al. 2016); compared by chrF, sentence by sentence.",
+        "Captions of images, English to German, test 2016 (Elliott et al. 2016); compared by chrF.",
         "translation",
         "multi30k",
         reading={"source": "en", "target": "de"},
