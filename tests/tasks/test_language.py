@@ -161,7 +161,7 @@ def test_a_text_that_is_read_often_holds_its_end_out(steps, share, held):
 def test_a_short_text_chooses_the_weights_where_it_is_given():
     model = LanguageModel(**{**SMALL, "steps": 60}, checks=6).fit(TIDE * 20, validation_data=TIDE[:9])
     alone = LanguageModel(**{**SMALL, "steps": 60}, checks=6, validation_share=0.0).fit(TIDE * 20)
-    assert [row["validation_nats"] for row in model.history_] != [row["validation_nats"] for row in alone.history_]
+    assert [row["validation_loss"] for row in model.history_] != [row["validation_loss"] for row in alone.history_]
 
 
 def test_unknown_characters_are_counted(learned):

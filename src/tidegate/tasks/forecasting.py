@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection
 
 from tidegate.data import Sequences
 from tidegate.errors import ConfigError, DataError
@@ -206,25 +205,14 @@ class Member(nn.Module):
 class Forecasting(Learner):
     """Quantile loss over the whole horizon, in units of the mean step of each series."""
 
-    monitor, mode = "quantile_loss", "min"
     network: ForecastNetwork
 
     def losses(self, output: Any, part: Part) -> Tensor:
-        return self._of_windows(output, part).sum()
-
-    def _of_windows(self, output: Forecast, part: Part) -> Tensor:
-        """[B]"""
         z, counts = self.network.truth(part.x, output)
         levels = torch.tensor(QUANTILES, device=z.device)
         off = z.unsqueeze(3) - output.quantiles
         loss = (levels * off + torch.relu(-off)).mean(dim=(0, 4))
-        return (loss * counts).sum(dim=(1, 2)) / counts.sum(dim=(1, 2)).clamp(min=1)
-
-    def metrics(self, device: torch.device) -> MetricCollection:
-        return MetricCollection({"quantile_loss": MeanMetric()}).to(device)
-
-    def update(self, metrics: MetricCollection, output: Any, part: Part) -> None:
-        metrics.update(self._of_windows(output, part))
+        return ((loss * counts).sum(dim=(1, 2)) / counts.sum(dim=(1, 2)).clamp(min=1)).sum()
 
 
 class Forecaster(Estimator):

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_map
-from torchmetrics import MeanMetric, MetricCollection
 
 from tidegate.errors import ConfigError, DataError
 from tidegate.layers import initialize, layer_of
@@ -155,7 +154,6 @@ class Chunks(Examples):
 class Language(Learner):
     """The mean negative log-likelihood of the next unit, in nats; the state goes from chunk to chunk."""
 
-    monitor, mode = "nats", "min"
     network: LanguageNetwork
 
     def __init__(self, network: LanguageNetwork) -> None:
@@ -172,12 +170,6 @@ class Language(Learner):
 
     def losses(self, output: Tensor, part: Chunk) -> Tensor:
         return F.cross_entropy(output.flatten(0, 1), part.y.flatten(), reduction="sum")
-
-    def metrics(self, device: torch.device) -> MetricCollection:
-        return MetricCollection({"nats": MeanMetric()}).to(device)
-
-    def update(self, metrics: MetricCollection, output: Tensor, part: Chunk) -> None:
-        metrics.update(self.losses(output, part) / part.y.numel(), weight=part.y.numel())
 
     def state_dict(self) -> dict[str, Any]:
         state = self.states[True]

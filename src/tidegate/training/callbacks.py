@@ -234,12 +234,13 @@ class Progress(lightning.Callback):
     def on_validation_end(self, trainer: Trainer, module: Any) -> None:
         name = module.learner.monitor
         score = f"{name} {module.checked[name]:.4g}"
+        loss = "" if name == "loss" else f"loss {module.checked['loss']:.4g}  "
         step, steps = trainer.datamodule.step, module.plan.steps  # type: ignore[attr-defined]
         if self.bar:
             self.bar.update(self.task, score=score)
         elif trainer.is_global_zero and (step == steps or step * 10 // steps > self.told):
             self.told = step * 10 // steps
-            print(f"step {step}/{steps}  loss {module.checked['loss']:.4g}  {score}", file=sys.stderr)  # noqa: T201
+            print(f"step {step}/{steps}  {loss}{score}", file=sys.stderr)  # noqa: T201
 
     def teardown(self, trainer: Trainer, module: Any, stage: str) -> None:
         if self.bar:

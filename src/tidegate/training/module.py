@@ -21,9 +21,9 @@ from tidegate.training.settings import Plan, Settings
 class Learner(ABC):
     """What a task gives to be trained: a network, its loss and its metrics. A part is one that `Examples` give."""
 
-    monitor: str
+    monitor: str = "loss"
     """The metric that chooses the kept model."""
-    mode: str
+    mode: str = "min"
     """max or min."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -37,12 +37,11 @@ class Learner(ABC):
     def losses(self, output: Any, part: Any) -> Tensor:
         """The sum of the losses of a part."""
 
-    @abstractmethod
     def metrics(self, device: torch.device) -> MetricCollection:
-        """Fresh metrics on a device, to be updated by `update`."""
+        """Fresh metrics on a device, to be updated by `update`; none where the loss says all."""
+        return MetricCollection({})
 
-    @abstractmethod
-    def update(self, metrics: MetricCollection, output: Any, part: Any) -> None:
+    def update(self, metrics: MetricCollection, output: Any, part: Any) -> None:  # noqa: B027
         """Count a part."""
 
     def state_dict(self) -> dict[str, Any]:
