@@ -62,6 +62,51 @@ def test_a_file_is_translated_line_by_line(finished, tmp_path, capsys):
     assert len(lines) == 4 and lines[1] == lines[3] == ""
 
 
+def test_a_long_test_pair_is_cut_and_does_not_end_the_run(tmp_path, capsys):
+    command = ["fit", "translation", *write(tmp_path), *SMALL, "--steps", "2", "--max-length", "9"]
+    assert run([*command, "--out", str(tmp_path / "run")]) == 0
+    assert (tmp_path / "run" / "report.html").exists()
+    assert "training pairs are left out" in capsys.readouterr().err
+
+
+def test_the_target_named_beside_the_data_is_known_from_anywhere(tmp_path, monkeypatch):
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    command = ["fit", "translation", "train.en", "--target", "train.de", *SMALL, "--steps", "2", "--out", "run"]
+    assert run(command) == 0
+    assert run([*command, "--resume"]) == 0
+    (tmp_path / "else").mkdir()
+    monkeypatch.chdir(tmp_path / "else")
+    assert run(["evaluate", "../run"]) == 0
+
+
+def test_a_file_whose_name_has_a_comma(tmp_path):
+    (tmp_path / "a, b.en").write_text("\n".join(SOURCES))
+    (tmp_path / "a, b.de").write_text("\n".join(TARGETS))
+    (tmp_path / "a,b.de").write_text("another\n" * len(TARGETS))
+    files = ["--source", str(tmp_path / "a, b.en"), "--target", str(tmp_path / "a, b.de")]
+    assert run(["fit", "translation", *files, *SMALL, "--steps", "2", "--out", str(tmp_path / "run")]) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["reading"]["target"] == [str(tmp_path / "a, b.de")]
+
+
+def test_columns_need_not_be_named_again(tmp_path, capsys):
+    rows = "".join(f"{b}\t{a}\n" for a, b in zip(SOURCES, TARGETS, strict=True))
+    for name in ("train", "other"):
+        (tmp_path / f"{name}.tsv").write_text("Deutsch\tEnglish\n" + rows, encoding="utf-8")
+    command = ["fit", "translation", str(tmp_path / "train.tsv"), "--source", "English", "--target", "Deutsch", *SMALL]
+    assert run([*command, "--steps", "2", "--out", str(tmp_path / "run")]) == 0
+    (tmp_path / "other.tsv").write_text("Deutsch\tEnglish\neins\tone\n")
+    capsys.readouterr()
+    assert run(["evaluate", str(tmp_path / "run"), str(tmp_path / "other.tsv"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test"]["n"] == 1
+
+
+def test_a_long_text_is_no_path(finished, tmp_path):
+    (tmp_path / "out.txt").write_text("")
+    assert run(["predict", str(finished / "run"), "one two " * 1000, "--out", str(tmp_path / "out.txt")]) == 0
+    assert len((tmp_path / "out.txt").read_text().splitlines()) == 1
+
+
 def test_other_pairs_are_scored_whole(finished, tmp_path, capsys):
     (tmp_path / "test.en").write_text("one two\ntwo one\n")
     (tmp_path / "test.de").write_text("eins zwei\nzwei eins\n")
@@ -109,10 +154,10 @@ def test_describe_tells_of_both_sides(finished, capsys):
         (["--source", "train.en", "--target", "none.de"], "does not exist"),
         (["--source", "train.en", "--target", "empty.de"], "empty file"),
         (["train.en", "--target", "train.de", "--hidden-size", "15"], "hidden_size=15"),
-        (["train.en", "--target", "train.de", "--id", "x"], "--id for pairs"),
+        (["train.en", "--target", "train.de", "--id", "x"], "--id for texts"),
         (["train.en", "--target", "train.de", "--chunk", "3"], "--chunk for translation"),
         (["digits"], "built-in dataset digits"),
-        (["broken.jsonl"], "line 1 is no JSON"),
+        (["broken.jsonl"], "line 1 is not valid JSON"),
     ],
 )
 def test_what_cannot_be_learned_is_refused_in_a_line(tmp_path, monkeypatch, capsys, given, says):

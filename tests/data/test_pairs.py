@@ -7,6 +7,8 @@ import pytest
 
 from tidegate.data.pairs import Pairs, read_pair_files, read_pair_table
 from tidegate.errors import DataError
+from tidegate.preparation import Reading
+from tidegate.preparation.pairs import read_parts
 
 ONE, TWO = ("a boat", "two boats"), ("ein Boot", "zwei Boote")
 
@@ -45,6 +47,29 @@ def test_files_of_other_parts_are_found_beside(tmp_path, test_name):
     assert f"{test_name}.en and {test_name}.de are the test part" in read.notes
 
 
+def test_a_text_file_of_tabs_is_a_table(tmp_path):
+    (tmp_path / "deu.txt").write_text("Go.\tGeh.\tCC-BY 2.0\nHi.\tHallo!\tCC-BY 2.0\n")
+    assert read_parts(str(tmp_path / "deu.txt"), Reading()).train == Pairs(("Go.", "Hi."), ("Geh.", "Hallo!"))
+
+
+@pytest.mark.parametrize("names", ["{}.de-en.{}", "{}.{}", "corpus.{}.{}", "{}.{}.gz"])
+def test_parts_are_found_under_the_usual_names(tmp_path, names):
+    for part in ("train", "dev", "test"):
+        for side in ("en", "de"):
+            path = tmp_path / names.format(part, side)
+            text = b"a\nb\n"
+            path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    read = read_pair_files(tmp_path / names.format("train", "en"), tmp_path / names.format("train", "de"))
+    assert (len(read.validation), len(read.test)) == (2, 2)
+
+
+def test_other_parts_may_be_packed(tmp_path):
+    for side in ("en", "de"):
+        (tmp_path / f"train.{side}").write_bytes(b"a\n")
+        (tmp_path / f"test.{side}.gz").write_bytes(gzip.compress(b"a\nb\n"))
+    assert len(read_pair_files(tmp_path / "train.en", tmp_path / "train.de").test) == 2
+
+
 def test_several_test_files_are_told_and_left_out(tmp_path):
     for part in ("train", "test_2016", "test_2017"):
         for side, lines in (("en", ONE), ("de", TWO)):
@@ -58,7 +83,7 @@ def test_an_empty_side_leaves_the_pair_out_and_is_told(tmp_path):
     write(tmp_path, train_en=("a", "", "b"), train_de=("x", "y", "  "))
     read = read_pair_files(tmp_path / "train.en", tmp_path / "train.de")
     assert read.train == Pairs(("a",), ("x",))
-    assert "2 pairs of train.en are left out, as a side is empty" in read.notes
+    assert "2 pairs are left out of train.en, as a side is empty" in read.notes
 
 
 def test_other_numbers_of_lines_are_refused_with_both(tmp_path):
@@ -76,6 +101,8 @@ TABLES = {
         "id\tDeutsch\tEnglish\n1\t" + "\t".join(reversed(QUOTED)),
         {"source": "english", "target": "Deutsch"},
     ),
+    "blank.tsv": ("\n" + "\t".join(QUOTED) + "\n\n", {}),
+    "commas.csv": (f'"Well, then";"Nun, ja"\n"{QUOTED[0].replace(chr(34), chr(34) * 2)}";"Er sagte ""nein"""', None),
     "bare.tsv": ("\t".join(QUOTED) + "\tCC-BY 2.0", {}),
     "header.csv": ('source,target\n"He said ""no","Er sagte ""nein"""', {}),
     "semicolon.csv": ('source;target\n"He said ""no";"Er sagte ""nein"""', {}),
@@ -93,17 +120,20 @@ TABLES = {
 def test_tables_are_understood(tmp_path, name):
     content, sides = TABLES[name]
     (tmp_path / name).write_text(content + "\n", encoding="utf-8")
-    assert read_pair_table(tmp_path / name, **sides).train == Pairs(*((text,) for text in QUOTED))
+    read = read_pair_table(tmp_path / name, **(sides or {})).train
+    assert read[[len(read) - 1]] == Pairs(*((text,) for text in QUOTED))
 
 
 REFUSED = {
     "one.tsv": ("a boat\nein Boot", {}, "1 column"),
-    "short.tsv": ("a\tb\nc", {}, "1 cell in row 2"),
+    "short.tsv": ("a\tb\nc", {}, "1 cells in row 2"),
+    "long.csv": ("source,target\none, yes,eins, ja", {}, "4 cells in row 2"),
+    "half.jsonl": ('{"source": "\\ud800", "target": "b"}', {}, "pair 1 has 'source'"),
     "unknown.csv": ("a,b\nc,d", {"source": "en", "target": "de"}, "columns 'a', 'b', asked for 'en' and 'de'"),
     "same.csv": ("en,de\nc,d", {"source": "en", "target": "en"}, "asked for 'en' and 'en'"),
-    "open.csv": ('source,target\n"a,b', {}, "no CSV"),
-    "broken.jsonl": ('{"source": "a"', {}, "line 1 is no JSON"),
-    "number.jsonl": ('{"source": "a", "target": "b"}\n{"source": "c", "target": 3}', {}, "pair 2 has 'target': '3'"),
+    "open.csv": ('source,target\n"a,b', {}, "not valid CSV"),
+    "broken.jsonl": ('{"source": "a"', {}, "line 1 is not valid JSON"),
+    "number.jsonl": ('{"source": "a", "target": "b"}\n{"source": "c", "target": 3}', {}, "pair 2 has 'target': 3"),
     "many.jsonl": ('{"a": "x", "b": "y", "c": "z"}', {}, "columns 'a', 'b', 'c'"),
     "list.jsonl": ("3", {}, "no object"),
 }

@@ -46,10 +46,11 @@ def test_a_folder_is_read_by_the_endings(tmp_path):
     assert read.train.source[0].startswith("de")
 
 
-def test_the_fingerprint_changes_with_a_word(tmp_path):
+@pytest.mark.parametrize("row", ["{}\tx\n", "x\t{}\n"])
+def test_the_fingerprint_changes_with_a_word_of_a_side(tmp_path, row):
     found = []
     for word in ("a", "a", "b"):
-        (tmp_path / "p.tsv").write_text(f"{word}\tx\n" + "".join(f"s{k}\tt{k}\n" for k in range(40)))
+        (tmp_path / "p.tsv").write_text(row.format(word) + "".join(f"s{k}\tt{k}\n" for k in range(40)))
         found.append(fingerprint_of(read_pairs(str(tmp_path / "p.tsv"), Reading())))
     assert found[0] == found[1] != found[2]
 
@@ -59,18 +60,20 @@ def test_the_fingerprint_changes_with_a_word(tmp_path):
     [
         ("p.en", Reading(), "texts alone"),
         ("p.en", Reading(target="none.de"), "'none.de', which does not exist"),
-        ("p.en", Reading(target="p.en", id="x"), "--id for pairs"),
-        ("p.en", Reading(target="p.en", encoding="klingon"), "--encoding klingon"),
+        ("p.en", Reading(target="q.en", id="x"), "--id for texts"),
+        ("p.en", Reading(target="q.en", encoding="klingon"), "--encoding klingon"),
         ("none.en", Reading(), "which does not exist"),
         ("digits", Reading(), "built-in"),
         (".", Reading(), "not both languages"),
         (".", Reading(source="en", target="de"), "without train.en"),
-        ("few.tsv", Reading(), "1 pairs"),
+        ("few.tsv", Reading(), "1 pairs of 1 different source;"),
+        ("p.en", Reading(target="p.en"), "as both sides"),
     ],
 )
 def test_what_is_not_both_sides_is_refused(tmp_path, monkeypatch, name, reading, says):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "p.en").write_text("a\nb\n")
+    for file in ("p.en", "q.en"):
+        (tmp_path / file).write_text(f"a {file}\nb\n")
     (tmp_path / "few.tsv").write_text("a\tb\n")
     with pytest.raises((DataError, ConfigError)) as refused:
         read_pairs(name, reading)
@@ -81,14 +84,25 @@ def test_a_text_to_translate_is_a_file_or_itself_or_standard_input(tmp_path, mon
     (tmp_path / "texts.txt").write_text("one\n\ntwo\n")
     assert texts_in(str(tmp_path / "texts.txt"), Reading())[0] == ("one", "", "two")
     assert texts_in("A man rides a bike.", Reading())[0] == ("A man rides a bike.",)
-    monkeypatch.setattr("sys.stdin", io.StringIO("one\ntwo\n"))
-    assert texts_in("-", Reading())[0] == ("one", "two")
+    for content, lines in ((b"\xef\xbb\xbfone\r\ntwo\r\n", ("one", "two")), (b"", ()), (b"\n\n", ("", ""))):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert texts_in("-", Reading())[0] == lines
 
 
-@pytest.mark.parametrize("source", ["", "  ", "."])
-def test_what_is_no_text_to_translate_is_refused(source):
-    with pytest.raises(DataError):
-        texts_in(source, Reading())
+@pytest.mark.parametrize(
+    ("source", "reading"),
+    [
+        ("", Reading()), ("  ", Reading()), (".", Reading()), ("nwe.txt", Reading()), ("/no/such/file", Reading()),
+        ("table.tsv", Reading()), ("texts.txt", Reading(encoding="klingon")), ("a text", Reading(encoding="utf-8")),
+        ("texts.txt", Reading(separator=";")),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_to_translate_is_refused(tmp_path, monkeypatch, source, reading):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "table.tsv").write_text("a\tb\n")
+    (tmp_path / "texts.txt").write_text("a\n")
+    with pytest.raises((DataError, ConfigError)):
+        texts_in(source, reading)
 
 
 @pytest.mark.parametrize("texts", ["one", 3, [3], [None], ["\ud800"]])

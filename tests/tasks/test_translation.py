@@ -90,6 +90,8 @@ def test_an_epoch_has_every_pair_once_and_batches_of_similar_length():
     orders = [data.order(epoch, seed=0) for epoch in range(2)]
     assert all(sorted(order.tolist()) == list(range(403)) for order in orders)
     assert not torch.equal(*orders)
+    longest = [int(data.x_lengths[rows].max()) for rows in orders[0][:400].split(10)]
+    assert longest not in (sorted(longest), sorted(longest, reverse=True))
     spread = [data.x_lengths[rows].float().std() for rows in orders[0][:400].split(10)]
     assert sum(spread) / len(spread) < 0.5 * data.x_lengths.float().std()
 
@@ -142,7 +144,7 @@ def test_what_training_has_not_seen_is_told(learned):
 def test_long_texts_are_cut_with_a_word(learned, recwarn):
     learned.set_params(max_length=7)
     try:
-        with pytest.warns(DataWarning, match="1 texts are longer than 7 characters, and are cut"):
+        with pytest.warns(DataWarning, match="1 text has more than 7 characters and is cut"):
             found = learned.predict(["two one three", "two one"])
     finally:
         learned.set_params(max_length=256)
@@ -150,8 +152,63 @@ def test_long_texts_are_cut_with_a_word(learned, recwarn):
 
 
 def test_long_pairs_are_not_learned_from():
-    model = Translator(**SMALL, max_length=9).fit(SOURCES, TARGETS)
-    assert 0 < model.left_out_ < len(SOURCES)
+    with pytest.warns(DataWarning, match="training pairs are left out, of more than 9 characters"):
+        Translator(**SMALL, max_length=9).fit(SOURCES, TARGETS)
+
+
+def test_empty_sides_are_left_out_with_a_word():
+    with pytest.warns(DataWarning, match="1 pair is left out, as a side is empty"):
+        Translator(**SMALL).fit(["", *SOURCES], ["null", *TARGETS])
+
+
+def test_long_translations_of_short_texts_are_not_cut():
+    sources, targets = (
+        ["a", "b"] * 30,
+        ["from tide to tide the boats lie still", "when morning comes we put to sea"] * 30,
+    )
+    model = Translator(hidden_size=48, embedding_size=32, unit="char", steps=200, batch_size=8, dropout=0.0)
+    assert model.fit(sources, targets).predict(["a"]) == [targets[0]]
+
+
+def test_the_search_is_as_its_settings_say(learned, monkeypatch):
+    asked = []
+    monkeypatch.setattr("tidegate.tasks.translation.beam_search", lambda *given: asked.append(given[-2:]) or [[0]])
+    learned.set_params(beam=3, length_penalty=0.5)
+    try:
+        learned.predict(["one"])
+    finally:
+        learned.set_params(beam=5, length_penalty=1.0)
+    assert asked == [(3, 0.5)]
+
+
+def test_settings_of_the_search_are_saved_as_they_are(learned, tmp_path):
+    learned.set_params(beam=2)
+    try:
+        learned.save(tmp_path / "model")
+    finally:
+        learned.set_params(beam=5)
+    assert tidegate.load(tmp_path / "model").beam == 2
+
+
+def test_the_sign_for_the_unknown_is_never_written():
+    model = Translator(**{**SMALL, "steps": 30}, vocab_size=3).fit(SOURCES, TARGETS)
+    assert "\ufffd" not in "".join(model.predict(SOURCES))
+
+
+def test_dropout_has_one_mask_for_all_steps_of_a_text():
+    net = network(dropout=0.5).train()
+    dropped = net._dropped(torch.ones(3, 7, 50, dtype=torch.float64))
+    assert (dropped == dropped[:, :1]).all() and not (dropped[0] == dropped[1]).all()
+
+
+def test_smoothing_takes_its_share(monkeypatch):
+    net = network().train()
+    part = examples().part(torch.arange(9))
+    learner = Translation(net, 0.2)
+    logits = learner.output(part)
+    shares = logits.log_softmax(-1)
+    right = shares.gather(1, part.following[part.following != IGNORED].unsqueeze(1)).sum()
+    torch.testing.assert_close(learner.losses(logits, part), -(0.8 * right + 0.2 * shares.mean(-1).sum()))
 
 
 def test_scores_are_those_of_sacrebleu(learned):
@@ -180,6 +237,11 @@ def test_the_most_similar_text_shares_most_words():
     assert nearest(train, ["the blue house", "tide", "??"]) == ["3", "2", "1"]
 
 
+def test_the_most_similar_text_is_by_words_and_not_by_letters():
+    train = Pairs(("tea eat ate", "an early summer sea"), ("1", "2"))
+    assert nearest(train, ["eta sea"]) == ["2"]
+
+
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 @pytest.mark.parametrize("unit", ["bpe", "byte"])
 def test_every_cell_and_unit_runs(cell, unit):
@@ -193,8 +255,12 @@ def test_every_cell_and_unit_runs(cell, unit):
         (["a", "b"], ["a"], "2 texts and 1 translations"),
         ("abc", ["a"], "X of str"),
         (["a"], [3], "int in y"),
+        (np.array("one"), ["a"], "X of ndarray"),
+        ({"a": 1}, ["a"], "X of dict"),
+        ({"a"}, ["a"], "X of set"),
         ([], [], "no pair of texts"),
         (["", "a"], ["b", " "], "no pair of texts"),
+        (["\ud800"], ["b"], "unpaired surrogate"),
         (["a" * 300], ["b"], "all longer than max_length=256"),
     ],
 )
@@ -202,6 +268,23 @@ def test_what_is_no_pairs_is_refused(X, y, says):
     with pytest.raises(DataError) as refused:
         Translator(**SMALL).fit(X, y)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("validation", [SOURCES, (SOURCES,), 5])
+def test_validation_data_is_two_lists(validation):
+    with pytest.raises(DataError, match=r"validation_data|texts and"):
+        Translator(**SMALL).fit(SOURCES, TARGETS, validation)
+
+
+@pytest.mark.parametrize("name", ["beam", "length_penalty", "max_length"])
+def test_a_search_that_cannot_work_is_refused_when_translating(learned, name):
+    before = getattr(learned, name)
+    learned.set_params(**{name: -1})
+    try:
+        with pytest.raises(ConfigError, match=name):
+            learned.predict(["one"])
+    finally:
+        learned.set_params(**{name: before})
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,10 @@ def _reading(said: dict[str, str | None]) -> Any:
         return None
     from tidegate.preparation import Reading
 
+    target = said.get("target")
+    if target is not None and Path(target).expanduser().is_file():
+        # A file, whose name may hold commas.
+        return replace(Reading(**{**said, "target": None}), target=(target,))
     return Reading(**said)
 
 
@@ -82,5 +86,4 @@ def source_of(data: str | None, reading: Any) -> tuple[str, Any]:
         raise ConfigError(got="no data", wanted="a name, a file or a folder", do="name it after the task")
     if reading.target is None:
         raise ConfigError(got="--source without --target", wanted="both files", do="pass --target too")
-    target = Path(",".join(reading.target)).expanduser().resolve()
-    return reading.source, replace(reading, source=None, target=(str(target),))
+    return reading.source, replace(reading, source=None)

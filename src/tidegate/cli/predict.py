@@ -42,7 +42,7 @@ def predict(
     from tidegate.tasks.load import task_in
     from tidegate.tasks.run import predict as predict_run
 
-    if out is not None and input is not None and out.exists() and Path(input).exists() and out.samefile(input):
+    if out is not None and input is not None and _is_same(out, input):
         raise ConfigError(got=f"--out {out}, the input itself", wanted="another file", do="choose another --out")
     if task_in(run) == "forecasting" or input is None:
         content = _forecast(run, input, reading, out)
@@ -53,6 +53,14 @@ def predict(
         typer.echo(content, nl=False)
         return
     write_whole(out, content)
+
+
+def _is_same(out: Path, input: str) -> bool:
+    """Whether the output would be written over the input, which may be a text and no path."""
+    try:
+        return out.samefile(Path(input).expanduser())
+    except (OSError, ValueError, RuntimeError):
+        return False
 
 
 def _lines(rows: list[list[Any]]) -> str:

@@ -35,8 +35,6 @@ def read_documents(source: str | Path, encoding: str | None = None) -> Documents
 
     Raises DataError where there is no text, or it cannot be decoded.
     """
-    if encoding is not None and not is_encoding(encoding):
-        raise DataError(got=f"--encoding {encoding}", wanted="the name of an encoding", do="write utf-8 or cp1252")
     path = existing(source, "a text file or a folder")
     files = _files(path)
     parts: dict[str, list[Path]] = {}
@@ -118,18 +116,36 @@ def _files(path: Path) -> list[Path]:
     return [path, *(one for some in beside(path, _stem(path)).values() for one in some)]
 
 
-def read_text(path: Path, encoding: str | None) -> tuple[str, list[str]]:
-    """The text of a file, and what is told of it."""
+def read_text(path: Path, encoding: str | None, lone_returns: bool = True) -> tuple[str, list[str]]:
+    """The text of a file, whose lines end in \\n, and what is told of it.
+
+    Args:
+        path: the file, packed or not.
+        encoding: in which it is written; none to find it.
+        lone_returns: whether a lone \\r ends a line beside \\n.
+    """
+    if encoding is not None and not is_encoding(encoding):
+        raise DataError(got=f"--encoding {encoding}", wanted="the name of an encoding", do="write utf-8 or cp1252")
     with refused(path):
         if path.stat().st_size == 0:
             raise DataError(got=f"{path}, an empty file", wanted="text", do="leave it out, or check how it was made")
         found = scan(path, encoding)
         text = b"".join(Source(path, found.encoding).pieces()).decode("utf-8")
     notes = [f"{path.name} is read as {found.said}"] if found.said else []
-    text = text.removeprefix("\ufeff")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    plain = with_line_feeds(text.removeprefix("\ufeff"), lone_returns)
+    if plain != text.removeprefix("\ufeff"):
         notes.append(f"the line endings of {path.name} become \\n")
+    text = plain
     if not text.strip():
         raise DataError(got=f"{path}, which holds white space alone", wanted="text", do="check how it was made")
     return text, notes
+
+
+def with_line_feeds(text: str, lone_returns: bool) -> str:
+    """A text whose lines end in \\n; whether a lone \\r ends a line too, is given where there is a \\n.
+
+    >>> with_line_feeds("a\\r\\nb", False), with_line_feeds("a\\rb", False), with_line_feeds("a\\rb\\n", False)
+    ('a\\nb', 'a\\nb', 'a\\rb\\n')
+    """
+    plain = text.replace("\r\n", "\n")
+    return plain.replace("\r", "\n") if lone_returns or "\n" not in plain else plain

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +12,27 @@ from typing import Any
 import numpy as np
 
 from tidegate.data import is_built_in
-from tidegate.data.documents import existing
+from tidegate.data.documents import TEXT, existing, with_line_feeds
 from tidegate.data.encoding import is_encoding
-from tidegate.data.pairs import PairParts, Pairs, is_pair_table, read_lines, read_pair_files, read_pair_table
+from tidegate.data.pairs import (
+    TABLES,
+    PairParts,
+    Pairs,
+    has_columns,
+    is_pair_table,
+    is_writable,
+    read_lines,
+    read_pair_files,
+    read_pair_table,
+)
+from tidegate.data.unpack import COMPRESSED
 from tidegate.errors import ConfigError, DataError
 from tidegate.preparation.reading import Reading
+from tidegate.preparation.texts import fingerprint
 
 TEST_SHARE, MOST_TESTED = 0.05, 1000
 """Of the pairs, at random; at most so many."""
-SAID = ("source", "target", "encoding")
+SAID = ("source", "target", "encoding", "separator")
 """What can be said of pairs."""
 
 
@@ -34,7 +45,12 @@ def read_pairs(data: str, reading: Reading) -> PairParts:
     """
     read = with_test(read_parts(data, reading))
     if read.test is None:
-        raise DataError(got=f"{len(read.train)} pairs", wanted="some hundred", do="pass more pairs")
+        different = len(set(read.train.source))
+        raise DataError(
+            got=f"{len(read.train):,} pairs of {different:,} different source{'s'[: different != 1]}",
+            wanted="a few hundred",
+            do="pass more pairs",
+        )
     return read
 
 
@@ -51,29 +67,41 @@ def with_test(read: PairParts) -> PairParts:
 
 def read_parts(data: str, reading: Reading) -> PairParts:
     """The pairs of a source, as they are; see `read_pairs`."""
-    others = [name for name in reading.to_config() if name not in SAID]
-    if others:
-        raise ConfigError(
-            got=f"--{others[0].replace('_', '-')} for pairs of texts", wanted="no option of tables", do="leave it out"
-        )
+    _check_said(reading, SAID)
     if is_built_in(data):
         raise DataError(got=f"the built-in dataset {data}", wanted="pairs of texts", do="pass two files or a table")
-    if reading.encoding is not None and not is_encoding(reading.encoding):
-        raise DataError(
-            got=f"--encoding {reading.encoding}", wanted="the name of an encoding", do="write utf-8 or cp1252"
-        )
     path = existing(data, "a file of texts")
     target = None if reading.target is None else ",".join(reading.target)
     if path.is_dir():
         sides = [_in_folder(path, side, name) for side, name in _sides(path, reading, target)]
         return read_pair_files(sides[0], sides[1], reading.encoding)
-    if is_pair_table(path):
-        return read_pair_table(path, reading.source, target, reading.encoding)
+    if is_pair_table(path) or (target is None and has_columns(path, reading.encoding)):
+        return read_pair_table(path, reading.source, target, reading.encoding, reading.format.separator)
     if target is None:
         raise ConfigError(
             got=f"{data}, texts alone", wanted="their translations too", do="name that file with --target"
         )
     return read_pair_files(path, existing(target, "the file of the translations"), reading.encoding)
+
+
+def _check_said(reading: Reading, known: Sequence[str]) -> None:
+    """Raise ConfigError where more is said than is asked."""
+    for name in reading.to_config():
+        if name not in known:
+            raise ConfigError(
+                got=f"--{name.replace('_', '-')} for texts", wanted="no option of tables", do="leave it out"
+            )
+
+
+def with_whole_paths(data: str, reading: Reading) -> Reading:
+    """The same, the file of the translations by its whole path, so that it is found from anywhere."""
+    if reading.target is None or len(reading.target) != 1 or is_built_in(data):
+        return reading
+    with suppress(OSError, ValueError, RuntimeError):
+        source, target = Path(data).expanduser(), Path(reading.target[0]).expanduser()
+        if source.is_file() and not is_pair_table(source) and target.is_file():
+            return replace(reading, target=(str(target.resolve()),))
+    return reading
 
 
 def _sides(folder: Path, reading: Reading, target: str | None) -> list[tuple[str, str]]:
@@ -88,7 +116,7 @@ def _sides(folder: Path, reading: Reading, target: str | None) -> list[tuple[str
 
 def _in_folder(folder: Path, side: str, ending: str) -> Path:
     """The training file of a folder for one side."""
-    names = [f"train.{ending}", *(f"train.{ending}{packed}" for packed in (".gz", ".bz2", ".xz", ".zst"))]
+    names = [f"train.{ending}{packed}" for packed in ("", *COMPRESSED)]
     found = next((folder / name for name in (ending, *names) if (folder / name).is_file()), None)
     if found is None:
         raise DataError(
@@ -119,45 +147,65 @@ def held_out(pairs: Pairs, share: float, most: int, seed: int) -> tuple[Pairs, P
 
 def lines_of(X: Any, name: str) -> tuple[str, ...]:
     """A list of texts as a tuple; DataError for anything else."""
-    if isinstance(X, str) or not hasattr(X, "__iter__"):
+    ordered = hasattr(X, "__iter__") and not isinstance(X, (str, bytes, Mapping, Set)) and not hasattr(X, "columns")
+    if not ordered or getattr(X, "ndim", 1) != 1:
         raise DataError(got=f"{name} of {type(X).__name__}", wanted="a list of texts", do=f"pass [{name}] for one text")
     found = tuple(X)
     for one in found:
         if not isinstance(one, str):
             raise DataError(got=f"{type(one).__name__} in {name}", wanted="texts", do="pass strings")
-        try:
-            one.encode("utf-8")
-        except UnicodeEncodeError:
-            raise DataError(got=f"half a character in {name}", wanted="text", do="read it in its encoding") from None
+        if not is_writable(one):
+            raise DataError(got=f"an unpaired surrogate in {name}", wanted="text", do="read the file in its encoding")
     return tuple(str(one) for one in found)
 
 
 def texts_in(source: str, reading: Reading) -> tuple[tuple[str, ...], list[str]]:
     """The lines of a file, or of standard input for -, or else the text itself; and what is told of it."""
+    _check_said(reading, ("encoding",))
     if source == "-":
-        return lines_of(sys.stdin.read().removesuffix("\n").split("\n"), "standard input"), []
+        return _standard_input(reading.encoding), []
     kind = ""
     with suppress(OSError, ValueError, RuntimeError):
         path = Path(source).expanduser()
         kind = "file" if path.is_file() else "folder" if source and path.is_dir() else ""
     if kind == "file":
+        if is_pair_table(path):
+            raise DataError(
+                got=f"{source}, a table", wanted="texts alone, one a line", do="write its texts into a file of lines"
+            )
         return read_lines(path, reading.encoding)
     if kind == "folder":
-        raise DataError(got=f"the folder {source}", wanted="a file of texts, one a line", do="name one file")
+        raise DataError(
+            got=f"the folder {source}", wanted="a text or a file of texts", do="name a file, or pass the text by -"
+        )
     if not source.strip():
         raise DataError(got="an empty text", wanted="a text or a file of texts", do="write what to translate")
+    if len(source.split()) == 1 and ("/" in source or Path(source).suffix.lower() in (*TEXT, *TABLES, *COMPRESSED)):
+        raise DataError(got=f"{source}, which does not exist", wanted="a file of texts", do="check the path")
+    if reading.encoding is not None:
+        raise ConfigError(got="--encoding for a text", wanted="it for a file alone", do="leave it out")
     return lines_of((source,), "the text"), []
+
+
+def _standard_input(encoding: str | None) -> tuple[str, ...]:
+    if encoding is not None and not is_encoding(encoding):
+        raise DataError(got=f"--encoding {encoding}", wanted="the name of an encoding", do="write utf-8 or cp1252")
+    try:
+        text = sys.stdin.buffer.read().decode(encoding or "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            got=f"standard input that is no {error.encoding}", wanted="text", do="pass --encoding, such as cp1252"
+        ) from None
+    text = with_line_feeds(text.removeprefix("\ufeff"), False)
+    if not text:
+        return ()
+    return tuple(line.replace("\r", " ") for line in text.removesuffix("\n").split("\n"))
 
 
 def fingerprint_of(read: PairParts) -> str:
     """Changes with the pairs."""
-    digest = hashlib.sha256()
-    for part in (read.train, read.validation, read.test):
-        for side in (part.source, part.target) if part is not None else ():
-            for text in side:
-                digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-        digest.update(b"\1")
-    return digest.hexdigest()
+    parts = (part for part in (read.train, read.validation, read.test) if part is not None)
+    return fingerprint([side for part in parts for side in (part.source, part.target)])
 
 
 def describe_pairs(data: str, reading: Reading | None = None) -> dict[str, Any]:

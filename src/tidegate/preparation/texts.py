@@ -58,8 +58,13 @@ def without_end(texts: Sequence[str], share: float) -> tuple[tuple[str, ...], tu
 
 def fingerprint_of(read: Documents) -> str:
     """Changes with the texts."""
+    return fingerprint([read.train, read.validation, read.test])
+
+
+def fingerprint(parts: Sequence[Sequence[str]]) -> str:
+    """Changes with the texts, and with the part that each is in."""
     digest = hashlib.sha256()
-    for part in (read.train, read.validation, read.test):
+    for part in parts:
         for text in part:
             digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
         digest.update(b"\1")

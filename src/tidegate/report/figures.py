@@ -268,14 +268,14 @@ def error_by_horizon(title: str, curves: dict[str, list[float | None]], label: s
 
 
 def attention(title: str, columns: Sequence[str], rows: Sequence[str], shares: np.ndarray) -> Picture:
-    """What share of its attention each unit that was written [T] gave to each that was read [S], dark where much."""
+    """The attention weights of each unit that was written [T] over those that were read [S], dark where large."""
     with _figure(size=max(3.6, 0.34 * len(columns) + 1.2), height=max(2.4, 0.28 * len(rows) + 1.2)) as (figure, axes):
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         axes.grid(False)
         axes.set_xticks(range(len(columns)), [_short(one.strip() or "␣") for one in columns], rotation=60, ha="right")
         axes.set_yticks(range(len(rows)), [_short(one.strip() or "␣") for one in rows])
         axes.set(xlabel="source", ylabel="translation")
-        figure.colorbar(image, ax=axes, label="share of attention", fraction=0.04)
+        figure.colorbar(image, ax=axes, label="attention weight", fraction=0.04)
         svg = _svg(figure)
     strongest = [f"{rows[t].strip()}: {columns[int(shares[t].argmax())].strip()}" for t in range(len(rows))]
     return Picture(title, f"Each unit with the source unit that it looked at most: {'; '.join(strongest)}.", svg)

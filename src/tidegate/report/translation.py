@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ DRAWN, LONGEST_DRAWN = 3, 40
 def translation_verdict(scored: dict[str, Any]) -> str:
     """Whether the network is worth it, in a sentence."""
     name, bleu = _best_baseline(scored)
-    if bleu >= scored["bleu"]:
+    if bleu > scored["bleu"]:
         return f"{name} has a higher BLEU: {bleu:.1f} against {scored['bleu']:.1f}"
     return f"{name} has {bleu:.1f}"
 
@@ -40,7 +41,7 @@ def translation_summary(title: str, metrics: dict[str, Any]) -> str:
         f"{title}: test BLEU {scored['bleu']:.1f}, chrF {scored['chrf']:.1f} of {scored['n']:,} pairs "
         f"({metrics['seconds']:.0f} s, {metrics['parameters']:,} parameters)"
     )
-    if _best_baseline(scored)[1] >= scored["bleu"]:
+    if _best_baseline(scored)[1] > scored["bleu"]:
         return f"{says}\n{line}"
     return f"{line}; {says}"
 
@@ -56,7 +57,7 @@ def translation_section(
     some = test[rows]
     translations = model.predict(some.source)
     notes = [*run.notes, *changed]
-    if _best_baseline(scored)[1] >= scored["bleu"]:
+    if _best_baseline(scored)[1] > scored["bleu"]:
         notes.insert(0, translation_verdict(scored))
     chosen = chosen_by(metrics)
     own = (run.parameters["cell"].upper(), scored["bleu"], scored["chrf"], True)
@@ -84,6 +85,7 @@ def translation_section(
         pictures=pictures,
         translations=list(zip(some.source, some.target, translations, strict=True)),
         translates=some.source[0],
+        translates_in_a_shell=shlex.quote(some.source[0]),
         facts={
             "vocabulary": f"{model.units_.size:,} {model.unit}",
             **facts(metrics, history),

@@ -18,8 +18,8 @@ class Attention(nn.Module):
         self.score = nn.Linear(hidden_size, hidden_size, bias=False)
 
     def forward(self, queries: Tensor, memory: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries [B, Q, H], memory [B, S, H] and which steps of it are real [B, S], to contexts [B, Q, H] and shares
-        [B, Q, S]."""
+        """Queries [B, Q, H], memory [B, S, H] and which steps of it are real [B, S], to contexts [B, Q, H] and
+        attention weights [B, Q, S]."""
         scores = self.score(queries) @ memory.transpose(1, 2)
-        shares = scores.masked_fill(~real.unsqueeze(1), -torch.inf).softmax(dim=-1)
-        return shares @ memory, shares
+        weights = scores.masked_fill(~real.unsqueeze(1), -torch.inf).softmax(dim=-1)
+        return weights @ memory, weights

@@ -50,6 +50,11 @@ class Material(ABC):
     reading: Reading
     """What was said of the source, and what was found."""
 
+    @staticmethod
+    def as_said(data: str, reading: Reading | None) -> Reading | None:
+        """What was said of a source, in a form that holds from anywhere."""
+        return reading
+
     @abstractmethod
     def __init__(self, estimator: Any, data: str, reading: Reading | None, tell: Tell | None, given: Any) -> None: ...
 

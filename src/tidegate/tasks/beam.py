@@ -19,7 +19,7 @@ def beam_search(
 ) -> list[list[int]]:
     """The best sequence of tokens for each row, without `begin` and `end`.
 
-    Of the K best beginnings of a row each is continued by every token, and the K best of those go on. What ends is
+    Of the K best hypotheses of a row each is continued by every token, and the K best of those go on. What ends is
     scored by its log-probability over its length to the power of `length_penalty` (Wu et al. 2016, section 7, without
     the constant); a row is done when K have ended, when nothing that goes on could still score higher, or at its limit.
 
@@ -52,7 +52,7 @@ def beam_search(
         # At its limit a row can only end.
         total[full, :, :end] = total[full, :, end + 1 :] = -torch.inf
         total = total.view(n, K * V)
-        # Of twice as many at least K do not end, as each beginning ends in one way only.
+        # Of twice as many at least K do not end, as each hypothesis ends in one way only.
         found, flat = total.topk(min(2 * K, K * V), dim=1)
         parents, tokens = flat.div(V, rounding_mode="floor"), flat % V
         ends = tokens == end

@@ -145,6 +145,7 @@ def fit_run(
         The run, or none in a process that torchrun started and that does not speak for all.
     """
     estimator_class = task_of(task)
+    reading = estimator_class.material.as_said(data, reading)
     started = open_run(folder) if resume and (folder / SETTINGS).exists() else None
     if started is not None:
         _check_same(started, task, data, parameters, reading)
@@ -168,7 +169,7 @@ def fit_run(
     notes += warned
 
     fingerprint = material.fingerprint
-    source = data if is_built_in(data) else str(Path(data).resolve())
+    source = data if is_built_in(data) else str(Path(data).expanduser().resolve())
     if started is None:
         run = Run(folder, task, source, estimator._parameters(), fingerprint, material.reading.to_config(), notes)
         made = not folder.exists()
@@ -312,7 +313,7 @@ def start_folder(folder: Path, name: str, settings: dict[str, Any]) -> None:
 
 
 def _check_same(run: Run, task: str, data: str, parameters: dict[str, Any], reading: Reading | None) -> None:
-    given = {"task": task, "data": data if is_built_in(data) else str(Path(data).resolve()), **parameters}
+    given = {"task": task, "data": data if is_built_in(data) else str(Path(data).expanduser().resolve()), **parameters}
     began = {"task": run.task, "data": run.data, **run.parameters}
     if reading is not None:
         given |= reading.to_config()

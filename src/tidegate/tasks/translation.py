@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 import numpy as np
@@ -26,6 +27,7 @@ from tidegate.preparation.pairs import (
     read_parts,
     texts_in,
     with_test,
+    with_whole_paths,
 )
 from tidegate.preparation.units import Units, check_units
 from tidegate.tasks.attention import Attention
@@ -45,6 +47,8 @@ MOST_COMPARED = 100_000
 """Training texts among which the most similar one is looked for."""
 MOST_UNITS = 8192
 """Padded units of a side that run at once, or one pair."""
+MOST_RATIO = 0.999
+"""The quantile of how many times longer a target is than its source, by which translations end at the latest."""
 POOL = 50
 """Batches among which pairs of similar length run together."""
 MOST_AT_ONCE = 64
@@ -113,7 +117,7 @@ class TranslationNetwork(nn.Module):
         self, y: Tensor, state: Any, memory: Tensor, real: Tensor, lengths: Tensor | None = None
     ) -> tuple[Tensor, Any, Tensor]:
         """Units of the target [R, T] to the features [R, T, E] that `output` makes logits of, the state, and the
-        shares of attention [B, R / B * T, S]. R is B, or a multiple where several beginnings go with each text."""
+        attention weights [B, R / B * T, S]. R is B, or a multiple where several beginnings go with each text."""
         options = {} if lengths is None else {"lengths": lengths}
         first, upper = state
         states, first = self.decoder(self._dropped(self.embedding(y)), first, **options)
@@ -156,7 +160,7 @@ class PairPart(NamedTuple):
 
 
 class PairExamples(Examples):
-    """A row a pair of texts.
+    """A row a pair of texts. Pairs of a batch are of similar length, so that little is padded.
 
     Args:
         sources: the units of each source.
@@ -203,7 +207,7 @@ class PairExamples(Examples):
         return [torch.from_numpy(rows) for rows in batches_by_length(longest, self.batch_size, MOST_UNITS)]
 
     def _held(self, rows: Tensor) -> Iterator[Tensor]:
-        """The rows in parts whose padded units memory holds."""
+        """The rows in parts of some thousand padded units, whose logits memory holds one part after the other."""
         longest = torch.maximum(self.x_lengths[rows], self.y_lengths[rows])
         if int(longest.max()) * len(rows) <= MOST_UNITS:
             yield rows
@@ -272,7 +276,7 @@ class Translator(Estimator):
         embedding_size: features of a unit.
         label_smoothing: share of the probability that training gives to all units alike (Szegedy et al. 2016).
         max_length: units of a text at most; longer pairs are not learned from, longer texts are cut.
-        beam: beginnings that are kept while translating; 1 for greedy search.
+        beam: hypotheses that are kept while translating; 1 for greedy search.
         length_penalty: power of the length that log-probabilities are divided by.
         batch_size: pairs a step.
         dropout: share of features put to 0 in training.
@@ -351,36 +355,48 @@ class Translator(Estimator):
             y: their translations.
             validation_data: (texts, translations) to choose the kept weights with, in place of a share of X and y.
 
+        Pairs of which a side is empty, or has more than `max_length` units, are left out, with a DataWarning.
+
         Raises:
-            DataError: there are no pairs, or not as many translations as texts.
+            DataError: there are no pairs, or not equally many translations and texts.
             ConfigError: a parameter has a value that cannot work.
             TrainingError: the loss is not finite.
         """
         return self._whole_or_not(lambda: self._fit(X, y, validation_data))
 
     def _fit(self, X: Any, y: Any, validation_data: Any) -> None:
-        held = None if validation_data is None else _pairs(*validation_data)
+        held = None
+        if validation_data is not None:
+            if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
+                raise DataError(got="validation_data", wanted="(texts, translations)", do="pass validation_data=(X, y)")
+            held = _pairs(*validation_data)
         self._train(*self._set_up(_pairs(X, y), held), progress=self.verbose)
 
     def _set_up(self, pairs: Pairs, held: Pairs | None = None) -> tuple[PairExamples, PairExamples | None]:
         settings = self.settings()
         self.fitted_parameters_ = self._parameters()
+        subwords = SUBWORDS if len(pairs) < MANY else SUBWORDS_OF_MANY
         if held is None:
             share = 0.05 if settings.validation_share is None else settings.validation_share
             pairs, held = held_out(pairs, share, MOST_HELD, settings.seed)
         texts = [*pairs.source, *pairs.target]
-        subwords = SUBWORDS if len(pairs) < MANY else SUBWORDS_OF_MANY
         size = subwords if self.vocab_size is None and self.unit == "bpe" else self.vocab_size
         self.units_ = self.preparation_ = Units.fit(texts, str(self.unit), size)
         self.characters_ = "".join(sorted(set("".join(pairs.source))))
         train = self._examples(pairs, int(self.batch_size or 1))
-        self.left_out_ = len(pairs) - len(train)
+        left_out = len(pairs) - len(train)
         if not len(train):
             raise DataError(
                 got=f"{len(pairs):,} pairs, all longer than max_length={self.max_length} {self._named}",
                 wanted="shorter ones",
                 do="pass a larger max_length, or one sentence a line",
             )
+        if left_out:
+            said = "1 training pair is" if left_out == 1 else f"{left_out:,} training pairs are"
+            about = f"{said} left out, of more than {self.max_length} {self._named}"
+            warnings.warn(about, DataWarning, stacklevel=2)
+        ratios = (train.y_lengths - 1) / train.x_lengths
+        self.length_ratio_ = max(1.0, float(np.quantile(ratios.numpy(), MOST_RATIO)))
         self.design_ = {"vocabulary": self.units_.size}
         self.network_ = self.untrained()
         validation = None if held is None else self._examples(held, MOST_AT_ONCE)
@@ -406,15 +422,23 @@ class Translator(Estimator):
             dropout=float(self.dropout or 0.0),
         )
 
+    def save(self, folder: str | Path) -> None:
+        """Write the fitted model, with the settings of the search as they are now; see `Estimator.save`."""
+        self._check_fitted()
+        self.settings()
+        self.fitted_parameters_ |= {name: self._parameters()[name] for name in ("beam", "length_penalty")}
+        super().save(folder)
+
     def _learner(self) -> Translation:
         return Translation(self.network_, float(self.label_smoothing))
 
     def _fitted_config(self) -> dict[str, Any]:
-        return {"characters": self.characters_}
+        return {"characters": self.characters_, "length_ratio": self.length_ratio_}
 
     def _restore(self, fitted: dict[str, Any]) -> None:
         self.units_ = self.preparation_
         self.characters_ = str(fitted["characters"])
+        self.length_ratio_ = float(fitted["length_ratio"])
 
     def _tensors(self) -> dict[str, Tensor]:
         return {name: one for name, one in super()._tensors().items() if name != TIED}
@@ -429,13 +453,15 @@ class Translator(Estimator):
         a DataWarning.
         """
         self._check_fitted()
+        self.settings()
         texts = lines_of(X, "X")
         numbers = self.units_.encode_all(texts)
         longest = int(self.max_length)
         if cut := sum(len(one) > longest for one in numbers):
-            warnings.warn(
-                f"{cut:,} texts are longer than {longest} {self._named}, and are cut", DataWarning, stacklevel=2
-            )
+            said = "1 text has" if cut == 1 else f"{cut:,} texts have"
+            is_cut = "is" if cut == 1 else "are"
+            about = f"{said} more than {longest} {self._named} and {is_cut} cut"
+            warnings.warn(about, DataWarning, stacklevel=2)
         strange = "".join(sorted(set("".join(texts)) - set(self.characters_)))
         if strange:
             some = ", ".join(repr(sign) for sign in strange[:5]) + ", …" * (len(strange) > 5)
@@ -465,17 +491,22 @@ class Translator(Estimator):
                     logits[:, self.units_.unknown] = -torch.inf
                 return logits.log_softmax(dim=-1), state
 
-            limits = (2 * lengths + 10).to(device)
+            limits = ((1.5 * self.length_ratio_ * lengths).long() + 10).to(device)
             return beam_search(step, state, border, border, limits, int(self.beam), float(self.length_penalty))
 
     def attention(self, source: str, target: str) -> tuple[list[str], list[str], np.ndarray]:
-        """The units of a source [S], those of a target with its end [T], and what share of attention each of these
-        gave to each of those [T, S]."""
+        """The units of a source [S], those of a target with its end [T], and the attention weights [T, S].
+
+        Units behind `max_length` are left out.
+        """
         self._check_fitted()
-        examples = self._examples(Pairs((source,), (target,)), 1)
-        if not len(examples) or not source:
-            raise DataError(got="a pair that is empty or too long", wanted="some words", do="pass a shorter pair")
-        part = examples.part(torch.zeros(1, dtype=torch.int64))
+        longest = int(self.max_length)
+        sides = [
+            [one[:longest] for one in self.units_.encode_all(lines_of([text], "the pair"))] for text in (source, target)
+        ]
+        if not len(sides[0][0]):
+            raise DataError(got="an empty source", wanted="some words", do="pass a text")
+        part = PairExamples(sides[0], sides[1], self.units_.border, 1).part(torch.zeros(1, dtype=torch.int64))
         device = next(self.network_.parameters()).device
         with torch.inference_mode():
             memory, real, state = self.network_.encode(part.x.to(device), part.x_lengths)
@@ -521,11 +552,16 @@ def _pairs(X: Any, y: Any) -> Pairs:
     source, target = lines_of(X, "X"), lines_of(y, "y")
     if len(source) != len(target):
         raise DataError(
-            got=f"{len(source):,} texts and {len(target):,} translations", wanted="as many", do="pair them one to one"
+            got=f"{len(source):,} texts and {len(target):,} translations",
+            wanted="equally many",
+            do="pair them one to one",
         )
     kept = Pairs(source, target).without_empty()
     if not len(kept):
-        raise DataError(got="no pair of texts", wanted="some hundred", do="check how they were made")
+        raise DataError(got="no pair of texts", wanted="a few hundred", do="check how they were made")
+    if left := len(source) - len(kept):
+        said = "1 pair is" if left == 1 else f"{left:,} pairs are"
+        warnings.warn(f"{said} left out, as a side is empty", DataWarning, stacklevel=2)
     return kept
 
 
@@ -534,10 +570,14 @@ class PairMaterial(Material):
 
     compared = "chrF"
 
+    @staticmethod
+    def as_said(data: str, reading: Reading | None) -> Reading | None:
+        return None if reading is None else with_whole_paths(data, reading)
+
     def __init__(
         self, estimator: Translator, data: str, reading: Reading | None, tell: Tell | None, given: Any
     ) -> None:
-        self.reading = estimator.reading_ = reading or Reading()
+        self.reading = estimator.reading_ = with_whole_paths(data, reading or Reading())
         self.read = read_pairs(data, self.reading)
         self.fingerprint = fingerprint_of(self.read)
 
@@ -555,10 +595,7 @@ class PairMaterial(Material):
     def notes(self, estimator: Translator, validation: Examples | None) -> list[str]:
         lines = list(self.read.notes)
         if validation is None:
-            lines.append("too few pairs to hold some out: the training data chooses the kept model")
-        if estimator.left_out_:
-            longest = f"{estimator.max_length} {estimator._named}"
-            lines.append(f"{estimator.left_out_:,} training pairs are longer than {longest} and are left out")
+            lines.append("no pairs are held out: the training data chooses the kept model")
         return lines
 
     @property
@@ -569,7 +606,8 @@ class PairMaterial(Material):
 
     def metrics(self, estimator: Translator) -> dict[str, Any]:
         # As many of the training pairs as there are test pairs.
-        some = self.read.train[range(min(len(self.read.train), len(self.test)))]
+        count = min(len(self.read.train), len(self.test))
+        some = self.read.train[np.linspace(0, len(self.read.train) - 1, count).astype(int).tolist()]
         return {
             "train": estimator.metrics(some.source, some.target),
             "test": _beside_baselines(estimator, self.read.train, self.test),
@@ -596,9 +634,11 @@ class PairMaterial(Material):
             assert read.test is not None
             return {"test": _beside_baselines(model, read.train, read.test)}
         trained = model.reading_ or Reading()
-        # The target that was said in training may be a file, which belongs to the source of then.
-        said = (reading or Reading()).or_else(replace(trained, target=None, encoding=None))
-        read = read_parts(data, said)
+        trained = trained.of_another_file()
+        if trained.target is not None and Path(trained.target[0]).is_absolute():
+            # The file of the translations belongs to the source of then.
+            trained = replace(trained, target=None)
+        read = read_parts(data, (reading or Reading()).or_else(trained))
         if run is not None:
             own = with_test(read)
             if own.test is not None and fingerprint_of(own) == run.data_fingerprint:
@@ -606,7 +646,8 @@ class PairMaterial(Material):
                 return {"test": _beside_baselines(model, own.train, own.test)}
         for line in read.notes:
             say(line)
-        return {"test": model.metrics(read.train.source, read.train.target)}
+        part = read.train if read.test is None else read.test
+        return {"test": model.metrics(part.source, part.target)}
 
     @staticmethod
     def predict(
@@ -616,7 +657,8 @@ class PairMaterial(Material):
         if probabilities:
             raise ConfigError(got="--probabilities", wanted="no probabilities of translations", do="leave it out")
         texts, notes = texts_in(source, reading or Reading())
-        return ["translation"], [[text] for text in model.predict(texts)], notes
+        # A text that was learned may hold line breaks.
+        return ["translation"], [[" ".join(text.splitlines())] for text in model.predict(texts)], notes
 
     @staticmethod
     def forecast(*given: Any, **named: Any) -> NoReturn:
@@ -653,7 +695,7 @@ def nearest(train: Pairs, texts: Sequence[str]) -> list[str]:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     train = train[range(min(len(train), MOST_COMPARED))]
-    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\\w+|[^\\w\\s]", dtype=np.float32)
+    vectorizer = TfidfVectorizer(token_pattern=r"(?u)\w+|[^\w\s]", dtype=np.float32)
     try:
         known = vectorizer.fit_transform(train.source)
     except ValueError:  # no word in any text
