@@ -167,7 +167,7 @@ def test_long_translations_of_short_texts_are_not_cut():
         ["from tide to tide the boats lie still", "when morning comes we put to sea"] * 30,
     )
     model = Translator(hidden_size=48, embedding_size=32, unit="char", steps=200, batch_size=8, dropout=0.0)
-    assert model.fit(sources, targets).predict(["a"]) == [targets[0]]
+    assert model.fit(["a", "b"] * 30, targets).predict(["a"]) == [targets[0]]
 
 
 def test_the_search_is_as_its_settings_say(learned, monkeypatch):
