@@ -162,10 +162,7 @@ def test_empty_sides_are_left_out_with_a_word():
 
 
 def test_long_translations_of_short_texts_are_not_cut():
-    sources, targets = (
-        ["a", "b"] * 30,
-        ["from tide to tide the boats lie still", "when morning comes we put to sea"] * 30,
-    )
+    targets = ["from tide to tide the boats lie still", "when morning comes we put to sea"] * 30
     model = Translator(hidden_size=48, embedding_size=32, unit="char", steps=200, batch_size=8, dropout=0.0)
     assert model.fit(["a", "b"] * 30, targets).predict(["a"]) == [targets[0]]
 
