@@ -48,6 +48,10 @@ class Reading:
     """In translation, the column of the texts to translate; `target` is that of their translations, or a file."""
     future: str | Sequence[str] | None = None
     """In forecasting, the columns that are known ahead, such as holidays and prices."""
+    sample_rate: int | None = None
+    """Hz to which sound is brought; by default what most files have, 16 kHz at most."""
+    mel_bins: int | None = None
+    """Features of a frame of sound; by default 40."""
     left_out: Sequence[str] | None = None
     """Columns that were found to be no channels, in a table that was read; row numbers are not looked for again."""
     steps: Sequence[str] | None = None
@@ -57,6 +61,9 @@ class Reading:
         for name in ("id", "time", "time_format", "source"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
+        for name in ("sample_rate", "mel_bins"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _whole(name, getattr(self, name)))
         for name in ("target", "channels", "categorical", "future", "left_out", "steps"):
             value = getattr(self, name)
             if isinstance(value, str):
@@ -98,5 +105,16 @@ class Reading:
         }
 
 
+def _whole(name: str, value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            got=f"{name}={value!r}", wanted="a whole number", do=f"correct --{name.replace('_', '-')}"
+        ) from None
+
+
+SOUND = ("sample_rate", "mel_bins")
+"""What can be said of sound alone."""
 OPTIONS = tuple(field.name for field in fields(Reading) if field.name not in ("left_out", "steps"))
 """The names of what can be said."""
