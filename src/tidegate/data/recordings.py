@@ -71,7 +71,7 @@ class Recordings:
         return digest.hexdigest()
 
 
-def read_recordings(source: str | Path, transcribed: bool = True) -> Recordings:
+def read_recordings(source: str | Path, transcribed: bool = True, columns: Sequence[str] = TEXTS) -> Recordings:
     """Find the recordings of a source and their transcripts; no sound is decoded yet.
 
     A source is a file of sound or features; a manifest, a table with columns of files and of transcripts (`path`,
@@ -82,6 +82,7 @@ def read_recordings(source: str | Path, transcribed: bool = True) -> Recordings:
 
     Args:
         transcribed: whether the transcripts are needed.
+        columns: names of a manifest's column of transcripts, without case.
 
     Raises:
         DataError: there are no recordings, files of a manifest are missing, or transcripts are.
@@ -89,11 +90,11 @@ def read_recordings(source: str | Path, transcribed: bool = True) -> Recordings:
     path = _path(source)
     if path.is_dir():
         path = _only_folder(path)
-        found = _from_folder(path, transcribed)
+        found = _from_folder(path, transcribed, columns)
     elif is_sound(path) or is_features(path):
         found = Recordings((Recording(path),), name=path.stem)
     else:
-        found = _from_manifests([path, *_parts_beside(path)], transcribed)
+        found = _from_manifests([path, *_parts_beside(path)], transcribed, columns)
     found = replace(found, name=path.name if path.is_dir() else path.name.split(".")[0])
     if transcribed and (bare := [one.path for one in found.all if one.text is None]):
         raise DataError(
@@ -179,7 +180,7 @@ def _part_of(name: str) -> str:
     return PART_OF[ends[1].lower()] if ends else ""
 
 
-def _from_folder(path: Path, transcribed: bool) -> Recordings:
+def _from_folder(path: Path, transcribed: bool, columns: Sequence[str]) -> Recordings:
     if (path / "etc").is_dir() and any((path / "etc").glob("*.fileids")):
         return _from_sphinx(path)
     if not transcribed:
@@ -188,10 +189,10 @@ def _from_folder(path: Path, transcribed: bool) -> Recordings:
     named = [file for file in manifests if _part_of(_bare(file))]
     if any(_part_of(_bare(file)) == "train" for file in named):
         left = [file for file in manifests if file not in named]
-        found = _from_manifests(named, transcribed)
+        found = _from_manifests(named, transcribed, columns)
         return replace(found, notes=(*found.notes, *([f"left out: {_some(left)}"] if left else [])))
     if len(manifests) == 1:
-        return _from_manifests(manifests, transcribed)
+        return _from_manifests(manifests, transcribed, columns)
     if len(manifests) > 1:
         raise DataError(
             got=f"{len(manifests)} tables in {path} ({_some(manifests)}), and none whose name says train",
@@ -320,26 +321,26 @@ def _parts_beside(path: Path) -> list[Path]:
     return [one for one in beside if alike.fullmatch(one.name) and _part_of(_bare(one)) != "train"]
 
 
-def _from_manifests(manifests: Sequence[Path], transcribed: bool) -> Recordings:
+def _from_manifests(manifests: Sequence[Path], transcribed: bool, columns: Sequence[str]) -> Recordings:
     if len(manifests) == 1:
-        rows, told = _rows(manifests[0], transcribed)
+        rows, told = _rows(manifests[0], transcribed, columns)
         return Recordings(tuple(rows), notes=tuple(told))
     parts: dict[str, list[Recording]] = {}
     notes: list[str] = []
     for manifest in manifests:
         part = _part_of(_bare(manifest))
-        rows, told = _rows(manifest, transcribed)
+        rows, told = _rows(manifest, transcribed, columns)
         parts.setdefault(part, []).extend(rows)
         notes += [f"{manifest.name} is the {part} part", *(one for one in told if one not in notes)]
     return _of_parts(parts, notes)
 
 
-def _rows(manifest: Path, transcribed: bool) -> tuple[list[Recording], list[str]]:
+def _rows(manifest: Path, transcribed: bool, columns: Sequence[str]) -> tuple[list[Recording], list[str]]:
     """The recordings of a manifest."""
     rows = _ljspeech(manifest)
     notes: list[str] = []
     if rows is None:
-        names, texts, notes = _columns(manifest, transcribed)
+        names, texts, notes = _columns(manifest, transcribed, columns)
         rows = list(zip(names, texts, strict=True))
     place = _places(manifest)
     found = [(place(name), name, text) for name, text in rows]
@@ -347,17 +348,19 @@ def _rows(manifest: Path, transcribed: bool) -> tuple[list[Recording], list[str]
     return [Recording(path, text) for path, _, text in found if path is not None], notes
 
 
-def _columns(manifest: Path, transcribed: bool) -> tuple[list[str], list[str | None], list[str]]:
+def _columns(
+    manifest: Path, transcribed: bool, columns: Sequence[str]
+) -> tuple[list[str], list[str | None], list[str]]:
     # NeMo's manifests are JSON lines, too.
     table: Any = JsonLines(manifest) if manifest.suffix.lower() == ".json" else open_table(manifest)
     folded = {name.strip().casefold(): name for name in reversed(table.columns)}
     path = next((folded[name] for name in PATHS if name in folded), None)
-    text = next((folded[name] for name in TEXTS if name in folded), None)
+    text = next((folded[name.casefold()] for name in columns if name.casefold() in folded), None)
     if not table.header or path is None or (transcribed and text is None):
         lacking = "files" if path is None else "transcripts"
         raise DataError(
             got=f"{manifest} without a column of {lacking} (it has {listed(table.columns)})",
-            wanted=f"one named {', '.join(PATHS[:2] if path is None else TEXTS[:3])} or the like",
+            wanted=f"one named {', '.join(PATHS[:2] if path is None else columns[:3])} or the like",
             do="rename it",
         )
     wanted = [path] if text is None else [path, text]
@@ -372,7 +375,7 @@ def _columns(manifest: Path, transcribed: bool) -> tuple[list[str], list[str | N
                 wanted="a file and what is said in it",
                 do="fill or remove the row",
             )
-    notes = [f"transcripts are the column {text!r}"] if text not in (None, "text") else []
+    notes = [f"what is said in each is the column {text!r}"] if columns is TEXTS and text not in (None, "text") else []
     names = [str(one) for one in frame[path]]
     return names, [None] * len(names) if text is None else [str(one) for one in frame[text]], notes
 

@@ -30,7 +30,7 @@ class SequenceMaterial(Material):
         self.dataset = with_test(self.found.dataset)
         self.fingerprint = self.dataset.train.fingerprint()
         self.reading = self.found.reading
-        estimator.reading_ = self.reading if self.reading.layout is not None else None
+        estimator.reading_ = self.reading if self.reading.layout or self.reading.sample_rate else None
         if estimator.task == "classification" and given is not None and "shift" not in given:
             estimator.set_params(shift=self.dataset.shift)
 
