@@ -63,6 +63,13 @@ def read_sound(path: Path) -> tuple[np.ndarray, int]:
     return waveform, rate
 
 
+def pieces_of(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    """An audio file piece by piece: waveforms [S] and the samples a second."""
+    with _opened(path) as file:
+        for piece in _blocks(file, path):
+            yield piece, int(file.samplerate)
+
+
 def stream_sound(file: BinaryIO, seconds: float = 0.1) -> Iterator[tuple[np.ndarray, int]]:
     """Pieces of a WAV stream as they come: waveforms [S] and the samples a second.
 

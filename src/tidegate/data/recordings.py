@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tidegate.data.audio import FEATURES, SOUND, is_features, is_sound
-from tidegate.data.documents import PART_OF, PARTS
 from tidegate.data.folder import files_in
 from tidegate.data.jsonl import JsonLines
 from tidegate.data.labels import labels_from_text
+from tidegate.data.parts import PART_OF, WORDS, beside, part_of
 from tidegate.data.table import is_table, open_table
 from tidegate.data.unpack import ending_of, listed
 from tidegate.errors import DataError
@@ -33,7 +33,7 @@ PLACES = ("", "clips", "wavs", "wav", "audio", "feat", "features", "data", "reco
 """Folders beside a manifest in which its files may lie."""
 BESIDE = (".txt", ".lab")
 """Endings of the transcript of one file beside it."""
-PART_IN = re.compile(rf"(?:{'|'.join(sorted(PART_OF, key=len, reverse=True))})(?=$|[^a-z])", re.IGNORECASE)
+PART_FIRST = re.compile(rf"({WORDS})(?=$|[^a-z])", re.IGNORECASE)
 SHOWN = 3
 
 
@@ -94,7 +94,9 @@ def read_recordings(source: str | Path, transcribed: bool = True, columns: Seque
     elif is_sound(path) or is_features(path):
         found = Recordings((Recording(path),), name=path.stem)
     else:
-        found = _from_manifests([path, *_parts_beside(path)], transcribed, columns)
+        found = _from_manifests(
+            [path, *(one for some in beside(path, _bare(path)).values() for one in some)], transcribed, columns
+        )
     found = replace(found, name=path.name if path.is_dir() else path.name.split(".")[0])
     if transcribed and (bare := [one.path for one in found.all if one.text is None]):
         raise DataError(
@@ -173,11 +175,8 @@ def _only_folder(path: Path) -> Path:
 
 def _part_of(name: str) -> str:
     """The part that a name begins or ends with, as train-clean-100 or fr_test; empty where it does not."""
-    found = PART_IN.match(name)
-    if found:
-        return PART_OF[found[0].lower()]
-    ends = PARTS.fullmatch(name)
-    return PART_OF[ends[1].lower()] if ends else ""
+    hit = PART_FIRST.match(name)
+    return PART_OF[hit[1].lower()] if hit else part_of(name)
 
 
 def _from_folder(path: Path, transcribed: bool, columns: Sequence[str]) -> Recordings:
@@ -306,19 +305,6 @@ def _may_be_manifest(file: Path) -> bool:
 
 def _bare(file: Path) -> str:
     return file.name.split(".")[0]
-
-
-def _parts_beside(path: Path) -> list[Path]:
-    """Manifests beside one for train whose names differ by the word for the part."""
-    hit = PARTS.fullmatch(_bare(path)) or PART_IN.match(_bare(path))
-    if _part_of(_bare(path)) != "train" or not hit:
-        return []
-    word = hit[1] if hit.re is PARTS else hit[0]
-    begin = path.name.index(word) if hit.re is not PARTS else hit.start(1)
-    before, after = re.escape(path.name[:begin]), re.escape(path.name[begin + len(word) :])
-    alike = re.compile(f"{before}(?:{'|'.join(sorted(PART_OF, key=len, reverse=True))}){after}", re.IGNORECASE)
-    beside = [one for one in sorted(path.parent.iterdir()) if one != path and one.is_file()]
-    return [one for one in beside if alike.fullmatch(one.name) and _part_of(_bare(one)) != "train"]
 
 
 def _from_manifests(manifests: Sequence[Path], transcribed: bool, columns: Sequence[str]) -> Recordings:

@@ -281,6 +281,36 @@ def attention(title: str, columns: Sequence[str], rows: Sequence[str], shares: n
     return Picture(title, f"Each unit with the source unit that it looked at most: {'; '.join(strongest)}.", svg)
 
 
+def spectrogram(
+    title: str, features: np.ndarray, signs: Sequence[str], places: Sequence[float], shift: float | None
+) -> Picture:
+    """Features [T, C] over time, with characters above the frames in which they were heard.
+
+    Args:
+        places: the frame of each character.
+        shift: seconds between two frames; none to count frames.
+    """
+    T = len(features)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(max(5.2, min(16.0, T / 40)), 3.0), layout="tight")
+        axes = figure.add_subplot()
+        unit = 1.0 if shift is None else shift
+        axes.imshow(
+            features.T, aspect="auto", origin="lower", cmap="cividis", interpolation="nearest",
+            extent=(0, T * unit, 0, features.shape[1]), vmin=-2.5, vmax=2.5, rasterized=True,
+        )  # fmt: skip
+        for sign, place in zip(signs, places, strict=True):
+            axes.axvline(place * unit, color="white", linewidth=0.5, alpha=0.6)
+            axes.annotate(
+                "␣" if sign == " " else sign, (place * unit, 1.02), xycoords=("data", "axes fraction"), ha="center",
+                fontfamily="DejaVu Sans", fontsize=10,
+            )  # fmt: skip
+        axes.grid(False)
+        axes.set(xlabel="frame" if shift is None else "seconds", ylabel="mel band" if shift else "feature")
+        svg = _svg(figure)
+    return Picture(title, f"{T} frames; characters stand above where they were heard: {''.join(signs)}.", svg)
+
+
 def _mark_kept(axes: Any, rows: Sequence[dict[str, float]], kept: dict[str, float]) -> None:
     epoch = next((row["epoch"] for row in rows if row["step"] == kept["step"]), None)
     if epoch is not None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tidegate.data import is_built_in
-from tidegate.data.audio import is_sound, sample_rate_of
+from tidegate.data.audio import is_sound, pieces_of, sample_rate_of, stream_sound
 from tidegate.data.recordings import Recording, Recordings, read_recordings
 from tidegate.errors import ConfigError, DataError
 from tidegate.preparation import Reading
@@ -129,9 +131,25 @@ class SpeechMaterial(Material):
         texts = model._texts_of(features_of(model, read.all))
         base = Path(source)
         names = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path, _ in read.all]
-        names = [name if name != "." else base.name for name in names]
+        if base.is_file() and len(texts) == 1 and is_sound(base):
+            return ["text"], [texts], sound_notes(model, read.all)
         notes = [*read.notes, *sound_notes(model, read.all)]
         return ["file", "text"], [[name, text] for name, text in zip(names, texts, strict=True)], notes
+
+    @staticmethod
+    def stream(model: SpeechRecognizer, source: str) -> Iterator[str]:
+        """Words of one recording as they are sure; - is a WAV stream on standard input."""
+        if source == "-":
+            pieces = stream_sound(sys.stdin.buffer)
+        else:
+            read = recordings_of(source, Reading(), transcribed=False)
+            if len(read.all) != 1 or not is_sound(read.all[0].path):
+                raise DataError(got=f"{source} to hear as a stream", wanted="one audio file, or -", do="name one file")
+            pieces = pieces_of(read.all[0].path)
+        first = next(pieces, None)
+        if first is None:
+            raise DataError(got="a stream without samples", wanted="sound", do="check what writes into it")
+        return model.stream((piece for piece, _ in chain([first], pieces)), first[1])
 
 
 def recordings_of(source: str, reading: Reading, transcribed: bool = True) -> Recordings:
