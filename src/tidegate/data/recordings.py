@@ -231,7 +231,7 @@ def _transcripts(path: Path, files: Sequence[Path]) -> tuple[dict[Path, str], st
     for ending in BESIDE:
         found = {file: file.with_suffix(ending) for file in files if file.with_suffix(ending).is_file()}
         if found:
-            texts = {file: " ".join(_lines(text)) for file, text in found.items()}
+            texts = {file: " ".join(_lines(text)).strip() for file, text in found.items()}
             return texts, f"transcripts lie beside the files, as *{ending}"
     between = [[part for part in file.relative_to(path).parts[:-1] if not _part_of(part)] for file in files]
     if all(len(one) == 1 for one in between) and len({one[0] for one in between}) > 1:
