@@ -71,7 +71,9 @@ class SpeechMaterial(Material):
             lines.append(self.tested_on)
         lines += sound_notes(estimator, self.read.all)
         if self.silent:
-            lines.append(f"{len(self.silent):,} recordings are silent, such as {Path(self.silent[0]).name}")
+            count = len(self.silent)
+            are = "recording is" if count == 1 else "recordings are"
+            lines.append(f"{count:,} {are} silent, such as {Path(self.silent[0]).name}")
         if told := estimator.transcripts_.told(_texts(self.train)):
             lines.append(told)
         if validation is None:
