@@ -81,7 +81,9 @@ def _open_folder(path: Path) -> Dataset | TableFolder | SoundFiles:
     if any(images.is_image(file) and file.parent == path for file in files):
         files_of_kind(path, files, images.is_image, "images")
         return images.read_image(path)
-    if sound := tuple(file for file in files if audio.is_sound(file)):
+    sound = tuple(file for file in files if audio.is_sound(file))
+    # A table at the top tells of recordings; one beside them in the folder of a label is a sequence, too.
+    if sound and not any(table.is_table(file) and file.parent != path for file in files):
         return SoundFiles(path, sound, tuple(file for file in files if not audio.is_sound(file)))
     if any(table.is_table(file) for file in files):
         return TableFolder(path, tuple(files_of_kind(path, files, table.is_table, "tables")))
