@@ -160,8 +160,12 @@ class Scorer:
         """The model's unit of each number; none of the blank."""
 
     def begin(self) -> Any:
-        """What it says of the first sign of a text."""
-        return self._said([self.model.units_.border], None)[0]
+        """What it says of the first sign of a text, which begins a line where the model knows lines."""
+        units = self.model.units_
+        said = self._said([units.border], None)
+        if "\n" in units.signs:
+            said = self._said(units.encode("\n").tolist(), [said[0][1]])
+        return said[0]
 
     def extend(self, nodes: Sequence[_Prefix]) -> None:
         """Say of the next sign of these prefixes, each one sign longer than its parent."""
