@@ -185,6 +185,15 @@ def test_a_bundle_of_another_task_is_refused(finished, tmp_path, capsys):
         assert LINE.fullmatch(capsys.readouterr().err)
 
 
+def test_features_of_a_model_are_not_chosen_anew(finished, capsys):
+    wave = str(finished / "data" / "test0.wav")
+    assert run(["predict", str(finished / "run"), wave, "--mel-bins", "20"]) == 0
+    capsys.readouterr()
+    for command in (["predict", str(finished / "run"), wave], ["evaluate", str(finished / "run")]):
+        assert run([*command, "--mel-bins", "40"]) == 2
+        assert "wanted 20, as in training" in capsys.readouterr().err
+
+
 def test_audio_is_classified(tmp_path, capsys):
     for part, count in (("train", 6), ("test", 2)):
         for sign in "abc":
@@ -198,6 +207,8 @@ def test_audio_is_classified(tmp_path, capsys):
     soundfile.write(tmp_path / "new.flac", spoken("b", 16000, seed=9), 16000)
     assert run(["predict", str(tmp_path / "run"), str(tmp_path / "new.flac")]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("new.flac,b,")
+    assert run(["predict", str(tmp_path / "run"), str(tmp_path / "new.flac"), "--sample-rate", "16000"]) == 2
+    assert "wanted 8000, as in training" in capsys.readouterr().err
 
 
 def test_stopped_within_an_epoch_and_resumed_it_has_the_same_bits(tmp_path, monkeypatch):

@@ -42,6 +42,14 @@ def test_nemo_and_common_voice_and_ljspeech_manifests(tmp_path):
     assert found(read_recordings(tmp_path / "lj").train) == {"LJ1.wav": 'Doctor "No"', "LJ2.wav": "It is two"}
 
 
+def test_each_part_has_a_manifest_in_its_folder(tmp_path):
+    for part in ("train", "test"):
+        files(tmp_path, f"{part}/a.wav")
+        (tmp_path / part / "metadata.csv").write_text(f"file_name,transcription\na.wav,in {part}\n")
+    read = read_recordings(tmp_path)
+    assert (read.train[0].text, read.test[0].text) == ("in train", "in test")
+
+
 def test_a_manifest_for_train_has_its_test_beside_it(tmp_path):
     files(tmp_path, "a.wav", "b.wav")
     (tmp_path / "train.csv").write_text("path,text\na.wav,one\n")
@@ -111,6 +119,7 @@ def test_the_fingerprint_changes_with_sound_and_text(tmp_path):
     ("manifest", "says"),
     [
         ("path,text\na.wav,one\nb.wav,two\nc.wav,x\n", r"2 of 3 files that are missing \(b.wav, c.wav\)"),
+        ("path,text,offset\na.wav,one,2.5\n", "offsets into longer files"),
         ("path,said\na.wav,one\n", "without a column of transcripts"),
         ("name,text\na.wav,one\n", "without a column of files"),
         ("path,text\na.wav,\n", "an empty cell"),

@@ -184,7 +184,7 @@ def _from_folder(path: Path, transcribed: bool, columns: Sequence[str]) -> Recor
         return _from_sphinx(path)
     if not transcribed:
         return Recordings(tuple(map(Recording, _sounding(path))))
-    manifests = [file for file in sorted(path.iterdir()) if file.is_file() and _may_be_manifest(file)]
+    manifests = _manifests(path)
     named = [file for file in manifests if _part_of(_bare(file))]
     if any(_part_of(_bare(file)) == "train" for file in named):
         left = [file for file in manifests if file not in named]
@@ -198,6 +198,11 @@ def _from_folder(path: Path, transcribed: bool, columns: Sequence[str]) -> Recor
             wanted="one manifest, or train and test",
             do="name the one to learn from",
         )
+    by_part = [
+        file for one in sorted(path.iterdir()) if one.is_dir() and _part_of(one.name) for file in _manifests(one)
+    ]
+    if any(_part_of(file.parent.name) == "train" for file in by_part):
+        return _from_manifests(by_part, transcribed, columns)
     files = _sounding(path)
     texts, told = _transcripts(path, files)
     return _by_folders(path, [Recording(file, texts.get(file)) for file in files], told)
@@ -299,8 +304,10 @@ def _from_sphinx(path: Path) -> Recordings:
     return _of_parts(parts, [f"parts and transcripts are those of {etc.name}"])
 
 
-def _may_be_manifest(file: Path) -> bool:
-    return (is_table(file) and ending_of(file) != ".txt") or file.suffix.lower() == ".json"
+def _manifests(folder: Path) -> list[Path]:
+    """The tables that lie in a folder."""
+    files = [file for file in sorted(folder.iterdir()) if file.is_file() and not file.name.startswith(".")]
+    return [one for one in files if (is_table(one) and ending_of(one) != ".txt") or one.suffix.lower() == ".json"]
 
 
 def _bare(file: Path) -> str:
@@ -314,7 +321,7 @@ def _from_manifests(manifests: Sequence[Path], transcribed: bool, columns: Seque
     parts: dict[str, list[Recording]] = {}
     notes: list[str] = []
     for manifest in manifests:
-        part = _part_of(_bare(manifest))
+        part = _part_of(_bare(manifest)) or _part_of(manifest.parent.name)
         rows, told = _rows(manifest, transcribed, columns)
         parts.setdefault(part, []).extend(rows)
         notes += [f"{manifest.name} is the {part} part", *(one for one in told if one not in notes)]
@@ -361,9 +368,20 @@ def _columns(
                 wanted="a file and what is said in it",
                 do="fill or remove the row",
             )
+    if "offset" in folded and _any_number(table.read(columns=[folded["offset"]])[folded["offset"]]):
+        raise DataError(
+            got=f"{manifest} with offsets into longer files", wanted="a file for each transcript", do="cut the files"
+        )
     notes = [f"what is said in each is the column {text!r}"] if columns is TEXTS and text not in (None, "text") else []
     names = [str(one) for one in frame[path]]
     return names, [None] * len(names) if text is None else [str(one) for one in frame[text]], notes
+
+
+def _any_number(column: Any) -> bool:
+    """Whether a column has numbers other than 0."""
+    import pandas as pd
+
+    return bool(pd.to_numeric(column, errors="coerce").fillna(0).any())
 
 
 def _ljspeech(manifest: Path) -> list[tuple[str, str | None]] | None:

@@ -92,6 +92,17 @@ class Reading:
         other = replace(other, steps=None) if self.channels is not None else other
         return replace(other, **{name: value for name, value in said.items() if value is not None})
 
+    def refuse_other_sound(self, sample_rate: int | None, mel_bins: int | None) -> None:
+        """Raise ConfigError where features are wanted that are not those of training."""
+        for name, trained in (("sample_rate", sample_rate), ("mel_bins", mel_bins)):
+            given = getattr(self, name)
+            if given is not None and given != trained:
+                raise ConfigError(
+                    got=f"--{name.replace('_', '-')} {given}",
+                    wanted=f"{trained}, as in training" if trained else "no option of sound",
+                    do="leave it out",
+                )
+
     def of_another_file(self) -> Reading:
         """The same of a file that may be written otherwise."""
         return replace(self, separator=None, decimal=None, encoding=None)

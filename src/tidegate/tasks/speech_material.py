@@ -103,6 +103,7 @@ class SpeechMaterial(Material):
         model: SpeechRecognizer, data: str | None, reading: Reading | None, run: Run | None, say: Say
     ) -> dict[str, Any]:
         """The scores of the test part of the run's recordings, or of all others."""
+        _refuse_other_sound(model, reading)
         if data is None:
             assert run is not None
         read = recordings_of(run.data if data is None and run is not None else str(data), reading or Reading())
@@ -128,7 +129,8 @@ class SpeechMaterial(Material):
     def predict(
         model: SpeechRecognizer, source: str, reading: Reading | None, probabilities: bool
     ) -> tuple[list[str], list[list[Any]], list[str]]:
-        """The file and the text of every recording of a source."""
+        """The file and the text of every recording of a source; of one file of sound its text alone."""
+        _refuse_other_sound(model, reading)
         read = recordings_of(source, reading or Reading(), transcribed=False)
         texts = model._texts_of(features_of(model, read.all))
         base = Path(source)
@@ -168,6 +170,12 @@ def recordings_of(source: str, reading: Reading, transcribed: bool = True) -> Re
             do="pass a table of path and text, such as manifest.csv",
         )
     return read_recordings(source, transcribed)
+
+
+def _refuse_other_sound(model: SpeechRecognizer, reading: Reading | None) -> None:
+    mel = model.preparation_.mel
+    trained = (None, None) if mel is None else (mel.sample_rate, mel.bins)
+    (reading or Reading()).refuse_other_sound(*trained)
 
 
 def with_test(read: Recordings) -> tuple[tuple[Recording, ...], tuple[Recording, ...], str]:
