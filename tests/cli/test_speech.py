@@ -101,7 +101,7 @@ def test_a_language_model_is_asked(finished, tmp_path, capsys):
 
 def test_the_page_shows_what_was_heard(finished):
     page = (finished / "run" / "report.html").read_text()
-    for words in ("word error rate", "heard as", "characters stand above", "predict", "some.wav"):
+    for words in ("word error rate", "heard as", "Where characters were heard", "predict", "some.wav"):
         assert words in page
     assert run(["report", str(finished / "run")]) == 0
     assert (finished / "run" / "report.html").read_text() == page

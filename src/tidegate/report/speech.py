@@ -49,7 +49,11 @@ def speech_section(
     pictures = [
         figures.learning_curve("Loss, nats a recording", history, metrics["kept"], chosen_by(metrics)),
         figures.score_curve("Word error rate", history, metrics["kept"], "wer", chosen_by(metrics)),
-        *(_drawn(model, features[n], said[n], part[n].path.name) for n in drawn),
+        figures.spectrograms(
+            "Where characters were heard",
+            [_heard(model, features[n], said[n], part[n].path.name) for n in drawn],
+            None if model.preparation_.mel is None else model.preparation_.mel.shift_ms / 1000,
+        ),
     ]
     shown = [
         (f"{PARTS[name]} {label}", f"{100 * metrics[name][key]:.2f} %", counted(metrics[name]))
@@ -108,18 +112,20 @@ def compared(said: Sequence[str], heard: Sequence[str]) -> tuple[list[float], li
     return rates, [(*pair, count) for pair, count in found.most_common()]
 
 
-def _drawn(model: SpeechRecognizer, features: np.ndarray, said: str, name: str) -> figures.Picture:
+def _heard(model: SpeechRecognizer, features: np.ndarray, said: str, name: str) -> figures.Heard:
     """The features of a recording with the characters where they were heard."""
     greedy = Greedy()
     greedy(model.log_shares([features])[0])
     patch = int(model.patch)
     signs = [model.transcripts_.signs[number - 1] for number in greedy.numbers]
     places = [(frame + 0.5) * patch for frame in greedy.frames]
-    mel = model.preparation_.mel
-    return figures.spectrogram(
-        f"{name}: “{said}”, heard as “{model.transcripts_.decode(greedy.numbers)}”",
-        model.preparation_(features),
-        signs,
-        places,
-        None if mel is None else mel.shift_ms / 1000,
+    heard = model.transcripts_.decode(greedy.numbers)
+    return figures.Heard(
+        f"{_cut(name)}: “{_cut(said)}”, heard as “{_cut(heard)}”", model.preparation_(features), signs, places
     )
+
+
+def _cut(text: str) -> str:
+    """A text that fits above a figure."""
+    text = text.replace("$", "\\$")
+    return text if len(text) <= 60 else f"{text[:59]}…"
