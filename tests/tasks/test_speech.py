@@ -53,6 +53,15 @@ def test_processes_share_a_step_and_its_changes():
     assert not torch.equal(again.lengths, whole.lengths)
 
 
+def test_training_begins_with_recordings_as_they_are():
+    examples = utterances(masks=2, stretch=0.2, unchanged=8)
+    rows = mine = torch.arange(4)
+    # An epoch has six steps.
+    same = [torch.equal(next(examples.parts(rows, mine, at)).x, next(examples.parts(rows, mine)).x) for at in
+            ((0, 0, 5), (0, 1, 1), (0, 1, 2))]  # fmt: skip
+    assert same == [True, True, False]
+
+
 def test_what_is_hidden_is_a_stretch_of_frames_and_of_features():
     examples = utterances(masks=1)
     changed = examples.changed(torch.ones(100, 20), torch.tensor([1]), np.random.default_rng(3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,8 @@ TIME_MASK, MOST_MASKED = 40, 0.1
 """Frames that a mask hides at most, and the share of a recording."""
 FEATURE_MASK = 0.25
 """Share of the features that a mask hides at most."""
+UNCHANGED_SHARE = 0.2
+"""Of the steps of training, at its beginning, in which nothing is hidden or stretched: an alignment is found sooner."""
 SORTED_TOGETHER = 8
 """Batches of training whose recordings are sorted by length, so that little is padded."""
 MOST_RECORDINGS, MOST_FRAMES = 32, 65_536
@@ -132,6 +135,7 @@ class Utterances(Examples):
         batch_size: of training, whose recordings are of similar length.
         masks: stretches of frames, and of features, that are hidden in training at every step, at most.
         stretch: by how much a recording is made slower or faster in training, at most.
+        unchanged: steps of training before that begins.
     """
 
     def __init__(
@@ -142,7 +146,9 @@ class Utterances(Examples):
         batch_size: int,
         masks: int = 0,
         stretch: float = 0.0,
+        unchanged: int = 0,
     ) -> None:
+        self.unchanged = unchanged
         self.features = [torch.from_numpy(one) for one in features]
         self.numbers = [torch.from_numpy(one) for one in numbers]
         self.lengths = np.array([len(one) for one in features])
@@ -172,7 +178,7 @@ class Utterances(Examples):
     def parts(self, rows: Tensor, mine: Tensor, at: tuple[int, int, int] | None = None) -> Iterator[Part]:
         features = [self.features[row] for row in rows[mine].tolist()]
         numbers = [self.numbers[row] for row in rows[mine].tolist()]
-        if at is not None:
+        if at is not None and at[1] * math.ceil(len(self) / self.batch_size) + at[2] >= self.unchanged:
             features = [
                 self.changed(one, said, np.random.default_rng((*at, place)))
                 for one, said, place in zip(features, numbers, mine.tolist(), strict=True)
@@ -323,7 +329,7 @@ class SpeechRecognizer(Estimator):
         settings = self.settings()
         if settings.steps or settings.epochs:
             return settings
-        per_epoch = -(-len(train) // int(self.batch_size or 1))
+        per_epoch = math.ceil(len(train) / int(self.batch_size or 1))
         return replace(settings, steps=max(DEFAULT_STEPS, LEAST_EPOCHS * per_epoch))
 
     def fit(self, X: Any, y: Any = None, validation_data: Any = None) -> SpeechRecognizer:
@@ -380,7 +386,16 @@ class SpeechRecognizer(Estimator):
             "dropout": float(self.dropout or 0.0),
         }
         self.network_ = self.untrained()
-        ready = self._ready(features, texts, names, masks=int(self.masks), stretch=float(self.stretch))
+        trained = self._settings_of(features)
+        steps = trained.steps or int(trained.epochs or 0) * math.ceil(len(features) / int(self.batch_size or 1))
+        ready = self._ready(
+            features,
+            texts,
+            names,
+            masks=int(self.masks),
+            stretch=float(self.stretch),
+            unchanged=round(UNCHANGED_SHARE * steps),
+        )
         return ready, self._ready(*held) if held[0] else None
 
     def _ready(
