@@ -7,8 +7,9 @@ import torch
 import tidegate
 from tests.sounds import RATE, sentences, spoken
 from tidegate.errors import ConfigError, DataError
+from tidegate.tasks.error_rates import error_rates
 from tidegate.tasks.language import LanguageModel
-from tidegate.tasks.speech import CONTEXT, SpeechNetwork, SpeechRecognizer, Utterances, error_rates
+from tidegate.tasks.speech import CONTEXT, SpeechNetwork, SpeechRecognizer, Utterances
 
 for name in ("soundfile", "soxr", "kaldi_native_fbank", "jiwer"):
     pytest.importorskip(name)

@@ -70,7 +70,6 @@ def speech_section(
         scores=shown,
         notes=[*run.notes, *changed],
         pictures=pictures,
-        parameters={**run.parameters, **model.design_},
         sentences=[(part[n].path.name, said[n], heard[n], f"{rates[n]:.2f}") for n in order[:WORST] if rates[n]],
         sentences_of=where,
         confusions=confused[:CONFUSIONS],
@@ -116,7 +115,7 @@ def _heard(model: SpeechRecognizer, features: np.ndarray, said: str, name: str) 
     """The features of a recording with the characters where they were heard."""
     greedy = Greedy()
     greedy(model.log_shares([features])[0])
-    patch = int(model.patch)
+    patch = model.network_.patch
     signs = [model.transcripts_.signs[number - 1] for number in greedy.numbers]
     places = [(frame + 0.5) * patch for frame in greedy.frames]
     heard = model.transcripts_.decode(greedy.numbers)

@@ -16,13 +16,14 @@ from torchmetrics import MetricCollection
 
 from tidegate.data import batches_by_length
 from tidegate.data.audio import as_features, is_features, read_features, sample_rate_of
-from tidegate.errors import ConfigError, DataError, missing_extra
+from tidegate.errors import ConfigError, DataError
 from tidegate.layers import initialize, layer_of
 from tidegate.layers.stream import Stream
 from tidegate.preparation.acoustics import BINS, Acoustics, LogMel, usual_rate
 from tidegate.preparation.transcripts import BLANK, Transcripts, aligned_frames
 from tidegate.tasks.base import Estimator, Tell
 from tidegate.tasks.ctc import BeamSearch, Greedy, Scorer
+from tidegate.tasks.error_rates import error_rates
 from tidegate.tasks.speech_material import SpeechMaterial
 from tidegate.training import Examples, Learner, Settings
 from tidegate.training.settings import check_at_least, check_number
@@ -377,14 +378,7 @@ class SpeechRecognizer(Estimator):
             held = tuple([part[n] for n in order[:count]] for part in train)  # type: ignore[assignment]
             features, texts, names = ([part[n] for n in sorted(order[count:])] for part in train)
         self.preparation_ = Acoustics.fit(features, mel, running=not self.bidirectional)
-        self.design_: dict[str, Any] = {
-            "cell": str(self.cell),
-            "hidden_size": int(self.hidden_size),
-            "num_layers": int(self.num_layers),
-            "bidirectional": bool(self.bidirectional),
-            "patch": int(self.patch),
-            "dropout": float(self.dropout or 0.0),
-        }
+        self.design_: dict[str, Any] = {}
         self.network_ = self.untrained()
         trained = self._settings_of(features)
         steps = trained.steps or int(trained.epochs or 0) * math.ceil(len(features) / int(self.batch_size or 1))
@@ -494,7 +488,7 @@ class SpeechRecognizer(Estimator):
         """
         self._check_fitted()
         mel = self.preparation_.mel
-        if self.design_["bidirectional"] or mel is None:
+        if not self.preparation_.running or mel is None:
             got = "a model of ready features" if mel is None else "a model that reads from both ends"
             raise ConfigError(
                 got=f"{got}, to hear a stream",
@@ -504,7 +498,7 @@ class SpeechRecognizer(Estimator):
         return self._stream(self.preparation_.stream(pieces, mel.sample_rate if sample_rate is None else sample_rate))
 
     def _stream(self, features: Iterator[np.ndarray]) -> Iterator[str]:
-        decoder, network, patch = self._decoder(), Stream(self.network_), int(self.patch)
+        decoder, network, patch = self._decoder(), Stream(self.network_), self.network_.patch
         before = torch.zeros(1, (CONTEXT - 1) * patch, self.preparation_.channels)
         rest, told = torch.empty(1, 0, before.shape[2]), 0
 
@@ -590,7 +584,16 @@ class SpeechRecognizer(Estimator):
         return features, names
 
     def _build(self) -> SpeechNetwork:
-        return SpeechNetwork(self.preparation_.channels, self.transcripts_.size, **self.design_)
+        return SpeechNetwork(
+            self.preparation_.channels,
+            self.transcripts_.size,
+            cell=str(self.cell),
+            hidden_size=int(self.hidden_size),
+            num_layers=int(self.num_layers),
+            bidirectional=bool(self.bidirectional),
+            patch=int(self.patch),
+            dropout=float(self.dropout or 0.0),
+        )
 
     def _learner(self) -> Speech:
         return Speech(self.network_, self.transcripts_)
@@ -600,29 +603,6 @@ class SpeechRecognizer(Estimator):
 
     def _restore(self, fitted: dict[str, Any]) -> None:
         self.transcripts_ = Transcripts.from_config(fitted["transcripts"])
-
-
-def error_rates(said: Sequence[str], heard: Sequence[str]) -> dict[str, Any]:
-    """Word and character error rates, by jiwer.
-
-    >>> error_rates(["one two", "three"], ["one too", "three"])["wer"]
-    0.3333333333333333
-    """
-    try:
-        import jiwer
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from error
-    said, heard = list(said), list(heard)
-    words = jiwer.process_words(said, heard)
-    return {
-        "wer": float(words.wer),
-        "cer": float(jiwer.cer(said, heard)),
-        "substitutions": words.substitutions,
-        "deletions": words.deletions,
-        "insertions": words.insertions,
-        "words": sum(len(text.split()) for text in said),
-        "n": len(said),
-    }
 
 
 def _items(X: Any) -> list[Any]:

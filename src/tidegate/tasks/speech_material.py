@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,7 @@ from tidegate.preparation import Reading
 from tidegate.preparation.reading import SOUND
 from tidegate.preparation.transcripts import Transcripts
 from tidegate.tasks.base import Material, Say, Tell
+from tidegate.tasks.error_rates import error_rates
 from tidegate.training import Examples
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ SCORED_OF_TRAINING = 200
 
 class SpeechMaterial(Material):
     """Recordings with what is said in them."""
+
+    compared = "word error rate"
 
     def __init__(
         self, estimator: SpeechRecognizer, data: str, reading: Reading | None, tell: Tell | None, given: Any
@@ -97,6 +101,27 @@ class SpeechMaterial(Material):
         if self.test:
             found["test"] = score(estimator, self.test)
         return found
+
+    def errors(self, estimator: SpeechRecognizer) -> np.ndarray:
+        """The word error rate of each recording of the test part."""
+        return self._rates(estimator, estimator.predict([one.path for one in self._compared]))
+
+    def baseline_errors(self, estimator: SpeechRecognizer) -> dict[str, np.ndarray]:
+        """Those of the most frequent transcript, whatever is said."""
+        (text, _), *_ = Counter(estimator.normalized(_texts(self.train))).most_common(1)
+        return {"most frequent transcript": self._rates(estimator, [text] * len(self._compared))}
+
+    @property
+    def _compared(self) -> tuple[Recording, ...]:
+        if not self.test:
+            raise DataError(
+                got=f"{len(self.train)} recordings", wanted=f"at least {LEAST_TO_TEST}", do="bring more data"
+            )
+        return self.test
+
+    def _rates(self, estimator: SpeechRecognizer, heard: Sequence[str]) -> np.ndarray:
+        said = estimator.normalized(_texts(self._compared))
+        return np.array([error_rates([one], [other])["wer"] for one, other in zip(said, heard, strict=True)])
 
     @staticmethod
     def evaluate(
