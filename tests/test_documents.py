@@ -5,10 +5,12 @@ import shlex
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.cli.test_forecasting import sales
 from tests.cli.test_tables import recordings
 from tests.paths import REPOSITORY
+from tests.sounds import RATE, sentences, spoken
 from tidegate.cli import run
 
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
@@ -37,6 +39,16 @@ def somewhere(tmp_path, monkeypatch):
         (tmp_path / f"{name}.en").write_text("one boat\ntwo tides\n" * 20)
         (tmp_path / f"{name}.de").write_text("ein Boot\nzwei Tiden\n" * 20)
     (tmp_path / "new.txt").write_text("two boats\n")
+    (tmp_path / "talks").mkdir()
+    texts = sentences(24)
+    for n, text in enumerate(texts):
+        soundfile.write(tmp_path / "talks" / f"{n}.wav", spoken(text, seed=n), RATE)
+    rows = "".join(f"{n}.wav,{text}\n" for n, text in enumerate(texts))
+    (tmp_path / "talks" / "manifest.csv").write_text(f"path,text\n{rows}")
+    for n, sign in enumerate("abcd" * 3):
+        (tmp_path / "commands" / sign).mkdir(parents=True, exist_ok=True)
+        soundfile.write(tmp_path / "commands" / sign / f"{n}.wav", spoken(sign, seed=n), RATE)
+    soundfile.write(tmp_path / "hello.wav", spoken("cab ad"), RATE)
     recordings(n=3).drop(columns="activity").to_csv("new.csv", index=False)
     return tmp_path
 

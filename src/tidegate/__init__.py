@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from tidegate.layers.accelerate import accelerate, explain, patch, restore, restored
     from tidegate.layers.stream import Stream
     from tidegate.preparation import read_dataset
-    from tidegate.tasks import Forecaster, LanguageModel, SequenceClassifier, SequenceRegressor, Translator
+    from tidegate.tasks import (
+        Forecaster,
+        LanguageModel,
+        SequenceClassifier,
+        SequenceRegressor,
+        SpeechRecognizer,
+        Translator,
+    )
     from tidegate.tasks.load import load
 
 __version__ = "0.1.0"
@@ -29,6 +36,7 @@ __all__ = [
     "RNNCell",
     "SequenceClassifier",
     "SequenceRegressor",
+    "SpeechRecognizer",
     "Stream",
     "TidegateError",
     "Translator",
@@ -54,6 +62,7 @@ _ROOM_OF = {
     "RNNCell": "tidegate.layers",
     "SequenceClassifier": "tidegate.tasks",
     "SequenceRegressor": "tidegate.tasks",
+    "SpeechRecognizer": "tidegate.tasks",
     "Stream": "tidegate.layers.stream",
     "Translator": "tidegate.tasks",
     "accelerate": "tidegate.layers.accelerate",

@@ -63,12 +63,17 @@ class DataWarning(UserWarning):
     """Data is usable, but something in it was guessed, or is not as in training."""
 
 
+AUDIO = ("soundfile", "soxr", "kaldi_native_fbank", "jiwer")
+"""Packages of the extra `audio`."""
+
+
 def missing_extra(error: ModuleNotFoundError) -> Exception:
     """A missing package of the tasks as a sentence; any other missing module is our own defect."""
     if error.name is None or error.name.split(".")[0] == "tidegate":
         return error
+    extra, what = (
+        ("audio", "the tasks of sound") if error.name in AUDIO else ("tasks", "the tasks and the command line")
+    )
     return MissingExtraError(
-        got=f"no package {error.name!r}",
-        wanted="the tasks and the command line installed",
-        do='run: pip install "tidegate[tasks]"',
+        got=f"no package {error.name!r}", wanted=f"{what} installed", do=f'run: pip install "tidegate[{extra}]"'
     )

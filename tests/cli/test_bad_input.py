@@ -84,7 +84,7 @@ BAD_DATA = {
     "text in a number column": (written("a.csv", b"id,x,y\n1,2,a\n1,two,a\n"), "'two' .*row 3, column 'x'"),
     "an unknown dataset": (lambda path: "mnits", "try 'mnist'"),
     "one class": (saved(X=X, y=np.zeros(20)), "single class"),
-    "an empty folder": (lambda path: path.mkdir() or path, "without tables, images or IDX files"),
+    "an empty folder": (lambda path: path.mkdir() or path, "without tables, audio, images or IDX files"),
 }
 
 

@@ -127,11 +127,11 @@ sys.exit(any(name in sys.modules for name in ("torch", "numpy", "pandas", "sklea
 
 
 def test_the_defaults_by_task_are_those_of_the_estimators():
-    from tidegate.tasks import forecasting, language, translation
+    from tidegate.tasks import forecasting, language, speech, translation
     from tidegate.tasks.load import TASKS
 
     steps = {"classification": 1000, "regression": 1000}
-    steps |= {one.__name__.split(".")[-1]: one.DEFAULT_STEPS for one in (forecasting, language, translation)}
+    steps |= {one.__name__.split(".")[-1]: one.DEFAULT_STEPS for one in (forecasting, language, translation, speech)}
     shown = " ".join((COMMANDS["fit"].help or "").split()).split("Defaults by task: - ")[1]
     told = {}
     for line in shown.split(" - "):

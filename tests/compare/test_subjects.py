@@ -1,4 +1,4 @@
-"""What cells are compared on beside sequences: series, texts and pairs of texts."""
+"""What cells are compared on beside sequences: series, texts, pairs of texts, and speech."""
 
 import json
 
@@ -7,6 +7,7 @@ import pytest
 import sacrebleu
 
 from tests.cli.test_forecasting import sales
+from tests.cli.test_speech import corpus
 from tidegate.cli import run
 from tidegate.compare import compare
 from tidegate.compare.subject import subject_of
@@ -18,6 +19,7 @@ SETTINGS = {
     "language": {"chunk": 16, "batch_size": 4},
     "translation": {"batch_size": 8, "unit": "char"},
     "forecasting": {},
+    "speech": {"batch_size": 8},
 }
 
 
@@ -34,6 +36,7 @@ def sources(tmp_path_factory):
         "language": (str(folder / "tide.txt"), {}),
         "translation": (str(folder / "pairs.tsv"), {}),
         "forecasting": (str(folder / "sales.csv"), {"horizon": 4}),
+        "speech": (str(corpus(folder / "talks")), {"num_layers": 1}),
     }
 
 
@@ -72,7 +75,15 @@ def test_errors_of_series_add_up_to_the_mase(sources):
         assert errors.mean() == pytest.approx(scored["baselines"][name]["mase"])
 
 
-@pytest.mark.parametrize("task", ["language", "translation", "forecasting"])
+def test_errors_of_recordings_are_their_word_error_rates(sources):
+    model, material = fitted("speech", *sources["speech"])
+    said = [one.text for one in material.test]
+    rates = [model.metrics([one.path], [one.text])["wer"] for one in material.test]
+    np.testing.assert_allclose(material.errors(model), rates)
+    assert len(material.baseline_errors(model)["most frequent transcript"]) == len(said)
+
+
+@pytest.mark.parametrize("task", ["language", "translation", "forecasting", "speech"])
 def test_equal_parameters_are_near_those_of_the_lstm(sources, task):
     source, parameters = sources[task]
     subject = subject_of(task, source, None, "refuse", parameters)
@@ -83,13 +94,19 @@ def test_equal_parameters_are_near_those_of_the_lstm(sources, task):
         assert abs(subject.parameters(cell, size) / target - 1) < 0.06
 
 
-@pytest.mark.parametrize("task", ["language", "translation", "forecasting"])
+@pytest.mark.parametrize("task", ["language", "translation", "forecasting", "speech"])
 def test_cells_are_compared_on_any_task(sources, task, tmp_path):
     source, parameters = sources[task]
     options = {"parameters": parameters, "cells": ("rnn", "gru"), "seeds": 2, "budget": "tiny"}
     found = compare(task, source, folder=tmp_path / "whole", **options)
     rows = {row["name"]: row for row in found["rows"]}
-    metric = {"language": "nats a character", "translation": "chrF", "forecasting": "MASE"}[task]
+    metrics = {
+        "language": "nats a character",
+        "translation": "chrF",
+        "forecasting": "MASE",
+        "speech": "word error rate",
+    }
+    metric = metrics[task]
     assert rows["score"]["unit"] == metric
     for entry in rows["score"]["measured"].values():
         assert 0 <= entry["low"] <= entry["value"] <= entry["high"]

@@ -69,7 +69,7 @@ def test_folders_of_images_are_labels(tmp_path):
         ("a.pdf", lambda path: path.write_text("x"), "unknown kind"),
         ("a.npz", lambda path: path.write_bytes(b""), "an empty file"),
         ("train-images-idx3-ubyte", lambda path: path.write_bytes(b"x"), "one IDX file; wanted the folder"),
-        ("folder", lambda path: path.mkdir(), "without tables, images or IDX files"),
+        ("folder", lambda path: path.mkdir(), "without tables, audio, images or IDX files"),
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(tmp_path, name, write, says):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-TASKS = ("classification", "regression", "forecasting", "language", "translation")
+TASKS = ("classification", "regression", "forecasting", "language", "translation", "speech")
 CELLS = ("rnn", "lstm", "gru")
 DATASETS = ("digits", "mnist", "curve", "recall", "adding")
 READOUTS = ("last", "mean", "max", "attention", "all")

@@ -39,6 +39,10 @@ def describe(
             from tidegate.preparation.pairs import describe_pairs
 
             found = describe_pairs(data, reading)
+        elif task == "speech":
+            from tidegate.tasks.speech_material import describe_recordings
+
+            found = describe_recordings(data, reading)
         else:
             found = describe_source(read_source(data, task, reading, tell=tell), task)
     if as_json:
@@ -92,6 +96,20 @@ def pair_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [*rows, *(("note", note) for note in found["notes"])]
 
 
+def speech_lines(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """A description of recordings as names and texts."""
+    split = found["split"]
+    held = f", {split['validation']:,} to choose the kept weights" if split["validation"] else ""
+    rates = ", ".join(f"{int(rate):,} Hz ({count:,})" for rate, count in found["sample_rates"].items())
+    return [
+        ("source", found["name"]),
+        ("files", f"{found['recordings']:,}, {rates or 'of ready features'}"),
+        ("text", f"{found['words']:,} words, {found['different']:,} different; written with {found['signs']!r}"),
+        ("split", f"{split['training']:,} to train{held}, {split['test']:,} to test ({split['test_is']})"),
+        *(("note", note) for note in found["notes"]),
+    ]
+
+
 BESIDE = ("known in the past", "known ahead", "static")
 
 
@@ -143,5 +161,5 @@ def _target(target: dict[str, Any] | None) -> str:
     return f"{name}{len(classes)} classes: {', '.join(classes[:50])}{', …' if len(classes) > 50 else ''}"
 
 
-LINES = {"forecasting": series_lines, "language": text_lines, "translation": pair_lines}
+LINES = {"forecasting": series_lines, "language": text_lines, "translation": pair_lines, "speech": speech_lines}
 """How the description of a task's source is written, where it is no description of sequences."""

@@ -22,6 +22,13 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output.  [default: lines]")
     ] = False,
+    beam: Annotated[
+        int | None,
+        typer.Option(help="Prefixes that are followed to find what is said.  [default: 1; 16 with a language model]"),
+    ] = None,
+    language_model: Annotated[
+        Path | None, typer.Option(help="Run of language that scores what may be said.  [default: none]")
+    ] = None,
     reading: Any = None,
 ) -> None:
     """Score a trained model."""
@@ -29,7 +36,9 @@ def evaluate(
 
     if data is None and reading is not None and reading.source is not None:
         data, reading = source_of(data, reading)
-    scores = evaluate_run(run, data, reading, say)
+    said = {"beam": beam, "language_model": language_model}
+    decoding = {name: value for name, value in said.items() if value is not None}
+    scores = evaluate_run(run, data, reading, say, decoding)
     if as_json:
         typer.echo(json.dumps(scores))
         return

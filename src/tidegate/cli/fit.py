@@ -12,7 +12,7 @@ from tidegate.cli.complete import TASKS, cells, datasets, initializations, reado
 from tidegate.cli.interrupt import resumable
 from tidegate.cli.options import say, source_of, table_options
 
-SERIES, TEXTS, PAIRS = "Forecasting", "Language", "Translation"
+SERIES, TEXTS, PAIRS, SPEECH = "Forecasting", "Language", "Translation", "Speech"
 
 
 @table_options
@@ -26,7 +26,8 @@ def fit(
         typer.Argument(
             help="digits, mnist, curve; recall, adding, or recall:1000, of so many steps; a table (.csv, "
             ".parquet, .xlsx, …), .npz, .ts; a folder of tables, images or IDX files; a text or a folder of texts; "
-            "pairs of texts (.tsv, .csv, .jsonl), or two files by --source and --target",
+            "pairs of texts (.tsv, .csv, .jsonl), or two files by --source and --target; audio, or a "
+            "manifest of path and text",
             autocompletion=datasets,
         ),
     ] = None,
@@ -38,7 +39,7 @@ def fit(
         int | None,
         typer.Option(help="Features of the recurrent state.  [default: by the task, above]"),
     ] = None,
-    num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1]")] = None,
+    num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1; 3 for speech]")] = None,
     bidirectional: Annotated[
         bool | None,
         typer.Option(help="Read every sequence from both ends.  [default: bidirectional; not for targets of steps]"),
@@ -53,7 +54,9 @@ def fit(
     ] = None,
     patch: Annotated[
         int | None,
-        typer.Option(help="Steps that are read as one.  [default: what makes about 60; 1 for targets of steps]"),
+        typer.Option(
+            help="Steps that are read as one.  [default: what makes about 60; 1 for targets of steps, 3 for speech]"
+        ),
     ] = None,
     dropout: Annotated[
         float | None,
@@ -182,6 +185,30 @@ def fit(
             help="Power of the length that log-probabilities are divided by.  [default: 1]", rich_help_panel=PAIRS
         ),
     ] = None,
+    masks: Annotated[
+        int | None,
+        typer.Option(
+            help="Stretches of frames, and of features, hidden in training (SpecAugment).  [default: 2]",
+            rich_help_panel=SPEECH,
+        ),
+    ] = None,
+    stretch: Annotated[
+        float | None,
+        typer.Option(
+            help="Share by which training recordings are made slower or faster.  [default: 0.15]",
+            rich_help_panel=SPEECH,
+        ),
+    ] = None,
+    lower: Annotated[
+        bool | None,
+        typer.Option(
+            help="Transcripts in small letters.  [default: where they have both cases]", rich_help_panel=SPEECH
+        ),
+    ] = None,
+    punctuation: Annotated[
+        bool | None,
+        typer.Option(help="Transcripts with punctuation.  [default: no-punctuation]", rich_help_panel=SPEECH),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of all randomness.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
     resume: Annotated[
@@ -203,6 +230,9 @@ def fit(
 
     - translation: --cell gru --hidden-size 512 --dropout 0.3 --steps 6,000 --learning-rate 3e-3 --batch-size 128
     --weight-decay 0.01 --unit bpe --embedding-size 256
+
+    - speech: --cell lstm --hidden-size 160 --num-layers 3 --patch 3 --dropout 0.3 --steps 3,600 --learning-rate 3e-3
+    --batch-size 16 --weight-decay 0.01
     """
     given = {
         "cell": cell,
@@ -238,6 +268,10 @@ def fit(
         "max_length": max_length,
         "beam": beam,
         "length_penalty": length_penalty,
+        "masks": masks,
+        "stretch": stretch,
+        "lower": lower,
+        "punctuation": punctuation,
         "seed": seed,
     }
     from tidegate.cli.progress import reading_progress

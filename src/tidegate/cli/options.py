@@ -25,6 +25,8 @@ HELP = {
     "target_per": "sequence or step: what has a target in regression.  [default: found]",
     "separator": "Between cells: a character, tab, comma, semicolon or space.  [default: found]",
     "decimal": "Decimal sign, . or ,  [default: found]",
+    "sample_rate": "Hz to which sound is brought.  [default: what most files have, 16,000 at most]",
+    "mel_bins": "Features of a frame of sound.  [default: 40]",
     "encoding": "Of a text file, such as utf-8 or cp1252.  [default: found]",
 }
 """Of each field of `tidegate.preparation.Reading`."""
@@ -58,7 +60,7 @@ def table_options(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _reading(said: dict[str, str | None]) -> Any:
+def _reading(said: dict[str, Any]) -> Any:
     """What was said of a table, or none."""
     if all(value is None for value in said.values()):
         return None

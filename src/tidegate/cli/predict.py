@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,12 +21,22 @@ def predict(
         str | None,
         typer.Argument(
             help="A table, .npz, .npy, .ts, an image, or a folder of tables or images; a text to translate, a file of "
-            "texts, or - for standard input; of series, none to go on from the end of the training data",
+            "texts, or - for standard input; audio; of series, none to go on from the end of the training data",
             autocompletion=datasets,
         ),
     ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="The probability of every class.  [default: of the label]")
+    ] = False,
+    beam: Annotated[
+        int | None,
+        typer.Option(help="Prefixes that are followed to find what is said.  [default: 1; 16 with a language model]"),
+    ] = None,
+    language_model: Annotated[
+        Path | None, typer.Option(help="Run of language that scores what may be said.  [default: none]")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Write words as they are sure; - is a WAV on standard input.")
     ] = False,
     out: Annotated[
         Path | None,
@@ -33,7 +44,8 @@ def predict(
     ] = None,
     reading: Any = None,
 ) -> None:
-    """Predict for every sequence of a source, or forecast every series, as CSV with its ids and times; or translate.
+    """Predict for every sequence of a source, or forecast every series, as CSV with its ids and times; translate; or
+    write what is said.
 
     Columns are those of the training data; they need not be named again.
     """
@@ -41,13 +53,20 @@ def predict(
     from tidegate.files import write_whole
     from tidegate.tasks.load import task_in
     from tidegate.tasks.run import predict as predict_run
+    from tidegate.tasks.run import stream as stream_run
 
     if out is not None and input is not None and _is_same(out, input):
         raise ConfigError(got=f"--out {out}, the input itself", wanted="another file", do="choose another --out")
-    if task_in(run) == "forecasting" or input is None:
+    said = {"beam": beam, "language_model": language_model}
+    decoding = {name: value for name, value in said.items() if value is not None}
+    if stream:
+        content = _streamed(stream_run(run, input or "-", decoding=decoding), out is None)
+        if out is None:
+            return
+    elif task_in(run) == "forecasting" or input is None:
         content = _forecast(run, input, reading, out)
     else:
-        header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say)
+        header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say, decoding=decoding)
         content = _lines(rows) if len(header) == 1 else _csv(header, rows)
     if out is None:
         typer.echo(content, nl=False)
@@ -61,6 +80,18 @@ def _is_same(out: Path, input: str) -> bool:
         return out.samefile(Path(input).expanduser())
     except (OSError, ValueError, RuntimeError):
         return False
+
+
+def _streamed(words: Iterator[str], at_once: bool) -> str:
+    """Words as a line, written as they come where wanted."""
+    found: list[str] = []
+    for word in words:
+        if at_once:
+            typer.echo(f"{' ' if found else ''}{word}", nl=False)
+        found.append(word)
+    if at_once:
+        typer.echo()
+    return " ".join(found) + "\n"
 
 
 def _lines(rows: list[list[Any]]) -> str:

@@ -37,6 +37,16 @@ class TableFolder:
         return str(inside.with_name(inside.name.split(".")[0]))
 
 
+@dataclass(frozen=True)
+class SoundFiles:
+    """Audio files that are a sequence each: those of a folder, or one."""
+
+    path: Path
+    files: tuple[Path, ...]
+    others: tuple[Path, ...] = ()
+    """Files of other kinds beside them."""
+
+
 def label_of(folder: Path, file: Path) -> str | None:
     """The name of the folder in `folder` that a file lies in; none where it lies in no other than train and test.
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from tidegate.data import adding, curve, digits, idx, images, mnist, npz, recall, table, ts
-from tidegate.data.folder import TableFolder, files_in, files_of_kind, parts_of
+from tidegate.data import adding, audio, curve, digits, idx, images, mnist, npz, recall, table, ts
+from tidegate.data.folder import SoundFiles, TableFolder, files_in, files_of_kind, parts_of
 from tidegate.data.sequences import Dataset
 from tidegate.errors import DataError
 
@@ -46,8 +46,10 @@ def _built_in(source: str) -> Dataset:
     return BUILT_IN[name](int(length))
 
 
-def open_source(source: str, table_format: table.TableFormat | None = None) -> Dataset | table.Table | TableFolder:
-    """Return what a source holds: sequences, or a table, or a folder of tables whose meaning is not told yet.
+def open_source(
+    source: str, table_format: table.TableFormat | None = None
+) -> Dataset | table.Table | TableFolder | SoundFiles:
+    """Return what a source holds: sequences, or a table, a folder of tables or audio whose meaning is not told yet.
 
     Args:
         source: a name of BUILT_IN, for `recall` and `adding` also with a length, as in `recall:1000`; or a path.
@@ -72,13 +74,17 @@ def open_source(source: str, table_format: table.TableFormat | None = None) -> D
         ) from None
 
 
-def _open_folder(path: Path) -> Dataset | TableFolder:
+def _open_folder(path: Path) -> Dataset | TableFolder | SoundFiles:
     if any(idx.NAME.match(file.name) for file in path.iterdir()):
         return idx.read_idx_folder(path)
     files = files_in(path)
     if any(images.is_image(file) and file.parent == path for file in files):
         files_of_kind(path, files, images.is_image, "images")
         return images.read_image(path)
+    sound = tuple(file for file in files if audio.is_sound(file))
+    # A table at the top tells of recordings; one beside them in the folder of a label is a sequence, too.
+    if sound and not any(table.is_table(file) and file.parent != path for file in files):
+        return SoundFiles(path, sound, tuple(file for file in files if not audio.is_sound(file)))
     if any(table.is_table(file) for file in files):
         return TableFolder(path, tuple(files_of_kind(path, files, table.is_table, "tables")))
     if any(images.is_image(file) for file in files):
@@ -86,13 +92,14 @@ def _open_folder(path: Path) -> Dataset | TableFolder:
         train, test = parts_of(found.train)
         return replace(found, train=train, test=test)
     raise DataError(
-        got=f"the folder {path} without tables, images or IDX files",
-        wanted="a table a sequence (CSV and the like), in folders named by label; images; or IDX files as MNIST's",
+        got=f"the folder {path} without tables, audio, images or IDX files",
+        wanted="a table a sequence (CSV and the like), in folders named by label; audio or images, too; or IDX files "
+        "as MNIST's",
         do="check the path",
     )
 
 
-def _open_file(path: Path, table_format: table.TableFormat) -> Dataset | table.Table:
+def _open_file(path: Path, table_format: table.TableFormat) -> Dataset | table.Table | SoundFiles:
     ending = path.suffix.lower()
     if ending == ".npz":
         return npz.read_npz(path)
@@ -102,6 +109,8 @@ def _open_file(path: Path, table_format: table.TableFormat) -> Dataset | table.T
         return ts.read_ts(path)
     if images.is_image(path):
         return images.read_image(path)
+    if audio.is_sound(path):
+        return SoundFiles(path.parent, (path,))
     if idx.NAME.match(path.name):
         raise DataError(
             got=f"{path}, one IDX file", wanted="the folder with its images and labels", do=f"pass {path.parent}"
@@ -110,7 +119,7 @@ def _open_file(path: Path, table_format: table.TableFormat) -> Dataset | table.T
         return table.open_table(path, table_format)
     raise DataError(
         got=f"{path}, a file of an unknown kind",
-        wanted=f"a table ({', '.join(table.ENDINGS)}), .npz, .npy, .ts, an image, or a folder of these",
+        wanted=f"a table ({', '.join(table.ENDINGS)}), .npz, .npy, .ts, an image, audio, or a folder of these",
         do="convert it to one of these",
     )
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from tidegate.data import Dataset, Sequences, TableFolder, is_built_in, open_source, parts_of
+from tidegate.data import Dataset, Sequences, SoundFiles, TableFolder, is_built_in, open_source, parts_of
 from tidegate.data.labels import as_labels, labels_from_text
 from tidegate.data.table import Table, open_table
 from tidegate.errors import ConfigError, DataError
 from tidegate.preparation.columns import folded, refuse_twins
-from tidegate.preparation.reading import OPTIONS, Reading
+from tidegate.preparation.reading import OPTIONS, SOUND, Reading
+from tidegate.preparation.sound import is_sound_manifest, read_sound_files, read_sound_manifest
 from tidegate.preparation.split import with_test
 from tidegate.preparation.table import Frame, NamedColumns, TableRead, TimeColumn, read_table, without_trailing_holes
 
@@ -37,7 +38,7 @@ def read_dataset(source: Any, task: str | None = None, *, tell: Tell | None = No
 
     Args:
         source: digits, mnist, curve, recall or adding; the path of a table (CSV, Parquet and others), of a folder of
-            tables, an `.npz`, a `.ts`, IDX files or images; or a DataFrame with a row a step.
+            tables, an `.npz`, a `.ts`, audio, IDX files or images; or a DataFrame with a row a step.
         task: classification, regression, or none to go by the target.
         tell: called with the bytes read and the bytes in all.
         reading: of a table: id, time, target, channels, categorical, time_format, layout, target_per, separator,
@@ -90,6 +91,11 @@ def read_source(
         )
     source = str(source)
     opened = open_source(source, reading.format)
+    if isinstance(opened, SoundFiles):
+        return Source(*read_sound_files(opened, reading, task, predicting, tell))
+    if isinstance(opened, Table) and is_sound_manifest(opened):
+        return Source(*read_sound_manifest(opened, reading, task, predicting, tell))
+    _refuse_sound_options(reading, source)
     if isinstance(opened, TableFolder):
         return _read_folder(opened, reading, task, predicting, tell)
     if isinstance(opened, Table):
@@ -338,6 +344,16 @@ def _checked(part: Sequences, source: str, task: str | None) -> Sequences:
     if part.y.ndim == 1:
         return part.with_targets(part.y.astype(np.float64)[:, None])
     return part
+
+
+def _refuse_sound_options(reading: Reading, source: str) -> None:
+    for name in SOUND:
+        if getattr(reading, name) is not None:
+            raise ConfigError(
+                got=f"--{name.replace('_', '-')} for {source}, which is no sound",
+                wanted="audio with that option",
+                do="leave the option out",
+            )
 
 
 def _refuse_options(reading: Reading, source: str) -> None:

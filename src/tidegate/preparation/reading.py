@@ -48,6 +48,10 @@ class Reading:
     """In translation, the column of the texts to translate; `target` is that of their translations, or a file."""
     future: str | Sequence[str] | None = None
     """In forecasting, the columns that are known ahead, such as holidays and prices."""
+    sample_rate: int | None = None
+    """Hz to which sound is brought; by default what most files have, 16 kHz at most."""
+    mel_bins: int | None = None
+    """Features of a frame of sound; by default 40."""
     left_out: Sequence[str] | None = None
     """Columns that were found to be no channels, in a table that was read; row numbers are not looked for again."""
     steps: Sequence[str] | None = None
@@ -57,6 +61,9 @@ class Reading:
         for name in ("id", "time", "time_format", "source"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, str(getattr(self, name)))
+        for name in ("sample_rate", "mel_bins"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _whole(name, getattr(self, name)))
         for name in ("target", "channels", "categorical", "future", "left_out", "steps"):
             value = getattr(self, name)
             if isinstance(value, str):
@@ -85,6 +92,17 @@ class Reading:
         other = replace(other, steps=None) if self.channels is not None else other
         return replace(other, **{name: value for name, value in said.items() if value is not None})
 
+    def refuse_other_sound(self, sample_rate: int | None, mel_bins: int | None) -> None:
+        """Raise ConfigError where features are wanted that are not those of training."""
+        for name, trained in (("sample_rate", sample_rate), ("mel_bins", mel_bins)):
+            given = getattr(self, name)
+            if given is not None and given != trained:
+                raise ConfigError(
+                    got=f"--{name.replace('_', '-')} {given}",
+                    wanted=f"{trained}, as in training" if trained else "no option of sound",
+                    do="leave it out",
+                )
+
     def of_another_file(self) -> Reading:
         """The same of a file that may be written otherwise."""
         return replace(self, separator=None, decimal=None, encoding=None)
@@ -98,5 +116,16 @@ class Reading:
         }
 
 
+def _whole(name: str, value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ConfigError(
+            got=f"{name}={value!r}", wanted="a whole number", do=f"correct --{name.replace('_', '-')}"
+        ) from None
+
+
+SOUND = ("sample_rate", "mel_bins")
+"""What can be said of sound alone."""
 OPTIONS = tuple(field.name for field in fields(Reading) if field.name not in ("left_out", "steps"))
 """The names of what can be said."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -279,6 +279,46 @@ def attention(title: str, columns: Sequence[str], rows: Sequence[str], shares: n
         svg = _svg(figure)
     strongest = [f"{rows[t].strip()}: {columns[int(shares[t].argmax())].strip()}" for t in range(len(rows))]
     return Picture(title, f"Each unit with the source unit that it looked at most: {'; '.join(strongest)}.", svg)
+
+
+class Heard(NamedTuple):
+    """A recording and the characters that were heard in it."""
+
+    title: str
+    features: np.ndarray
+    """[T, C]"""
+    signs: Sequence[str]
+    places: Sequence[float]
+    """The frame of each character."""
+
+
+def spectrograms(title: str, recordings: Sequence[Heard], shift: float | None) -> Picture:
+    """Features over time, with characters above the frames in which they were heard, a dot for a space.
+
+    Args:
+        shift: seconds between two frames; none to count frames.
+    """
+    unit = 1.0 if shift is None else shift
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10.5, 2.0 * len(recordings)), layout="tight")
+        for n, one in enumerate(recordings):
+            T, C = one.features.shape
+            axes = figure.add_subplot(len(recordings), 1, n + 1)
+            axes.imshow(
+                one.features.T, aspect="auto", origin="lower", cmap="cividis", interpolation="nearest",
+                extent=(0, T * unit, 0, C), vmin=-2.5, vmax=2.5, rasterized=True,
+            )  # fmt: skip
+            for sign, place in zip(one.signs, one.places, strict=True):
+                axes.axvline(place * unit, color="white", linewidth=0.5, alpha=0.6)
+                axes.annotate(
+                    "·" if sign == " " else sign, (place * unit, 1.02), xycoords=("data", "axes fraction"),
+                    ha="center", fontsize=10,
+                )  # fmt: skip
+            axes.grid(False)
+            axes.set_title(one.title, loc="left", pad=20, fontsize=11)
+            axes.set(xlabel="frame" if shift is None else "seconds", ylabel="mel band" if shift else "feature")
+        svg = _svg(figure)
+    return Picture(title, "; ".join(f"{one.title}: {len(one.features)} frames" for one in recordings) + ".", svg)
 
 
 def _mark_kept(axes: Any, rows: Sequence[dict[str, float]], kept: dict[str, float]) -> None:

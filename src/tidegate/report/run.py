@@ -19,6 +19,7 @@ from tidegate.report.forecast import forecast_section, forecast_summary
 from tidegate.report.language import language_section, language_summary
 from tidegate.report.page import render
 from tidegate.report.section import chosen_by, section
+from tidegate.report.speech import speech_section, speech_summary
 from tidegate.report.translation import translation_section, translation_summary
 from tidegate.tasks.run import Run
 
@@ -56,6 +57,7 @@ OWN: dict[str, tuple[Callable[..., dict[str, Any]], Callable[..., str]]] = {
     "forecasting": (forecast_section, forecast_summary),
     "language": (language_section, language_summary),
     "translation": (translation_section, translation_summary),
+    "speech": (speech_section, speech_summary),
 }
 """The section and the summary of the tasks that have their own."""
 MONITORS = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "mse": "mse"}

@@ -7,6 +7,7 @@ from tidegate.tasks.language import LanguageModel
 from tidegate.tasks.load import TASKS, load
 from tidegate.tasks.regression import SequenceRegressor
 from tidegate.tasks.sequences import SequenceEstimator
+from tidegate.tasks.speech import SpeechRecognizer
 from tidegate.tasks.translation import Translator
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "SequenceClassifier",
     "SequenceEstimator",
     "SequenceRegressor",
+    "SpeechRecognizer",
     "Translator",
     "load",
 ]

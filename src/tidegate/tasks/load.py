@@ -13,10 +13,12 @@ from tidegate.tasks.classification import SequenceClassifier
 from tidegate.tasks.forecasting import Forecaster
 from tidegate.tasks.language import LanguageModel
 from tidegate.tasks.regression import SequenceRegressor
+from tidegate.tasks.speech import SpeechRecognizer
 from tidegate.tasks.translation import Translator
 
 TASKS: dict[str, type[Estimator]] = {
-    task.task: task for task in (SequenceClassifier, SequenceRegressor, Forecaster, LanguageModel, Translator)
+    task.task: task
+    for task in (SequenceClassifier, SequenceRegressor, Forecaster, LanguageModel, Translator, SpeechRecognizer)
 }
 """The estimator of each task's name."""
 

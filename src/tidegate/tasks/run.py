@@ -233,10 +233,14 @@ def _take_back(folder: Path, made: bool) -> None:
 
 
 def evaluate(
-    folder: Path, data: str | None = None, reading: Reading | None = None, say: Say = lambda line: None
+    folder: Path,
+    data: str | None = None,
+    reading: Reading | None = None,
+    say: Say = lambda line: None,
+    decoding: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score a run's or a bundle's model on its own test set, or on other data (its test part, or all of it)."""
-    model = load(folder)
+    model = _decoding_by(load(folder), decoding)
     with _said(say):
         run = open_run(folder) if data is None or (folder / SETTINGS).exists() else None
         if data is None and run is not None:
@@ -260,15 +264,40 @@ def predict(
     reading: Reading | None = None,
     probabilities: bool = False,
     say: Say = lambda line: None,
+    decoding: dict[str, Any] | None = None,
 ) -> tuple[list[str], list[list[Any]]]:
-    """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name."""
-    model = load(folder)
+    """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name.
+
+    `decoding` is how texts of speech are found: beam, and the folder of a language_model.
+    """
+    model = _decoding_by(load(folder), decoding)
     lines: list[str] = []
     with _said(lines.append):
         header, rows, notes = model.material.predict(model, source, reading, probabilities)
     for line in (*notes, *lines):
         say(line)
     return header, rows
+
+
+def stream(folder: Path, source: str, *, decoding: dict[str, Any] | None = None) -> Iterator[str]:
+    """The words of a recording as they are sure; - is a WAV stream on standard input."""
+    model = _decoding_by(load(folder), decoding)
+    if model.task != "speech":
+        raise ConfigError(
+            got=f"a stream for a model for {model.task}", wanted="a model for speech", do="leave --stream out"
+        )
+    return model.material.stream(model, source)
+
+
+def _decoding_by(model: Any, decoding: dict[str, Any] | None) -> Any:
+    """The model, which finds texts as is said."""
+    if not decoding:
+        return model
+    if model.task != "speech":
+        name = next(iter(decoding)).replace("_", "-")
+        raise ConfigError(got=f"--{name} for a model for {model.task}", wanted="a model for speech", do="leave it out")
+    scorer = decoding.get("language_model")
+    return model.decode_by(**{**decoding, **({} if scorer is None else {"language_model": load(scorer)})})
 
 
 def task_of(name: str) -> type[Estimator]:

@@ -30,7 +30,7 @@ class SequenceMaterial(Material):
         self.dataset = with_test(self.found.dataset)
         self.fingerprint = self.dataset.train.fingerprint()
         self.reading = self.found.reading
-        estimator.reading_ = self.reading if self.reading.layout is not None else None
+        estimator.reading_ = self.reading if self.reading.layout or self.reading.sample_rate else None
         if estimator.task == "classification" and given is not None and "shift" not in given:
             estimator.set_params(shift=self.dataset.shift)
 
@@ -70,7 +70,7 @@ class SequenceMaterial(Material):
             if run.has_changed(dataset):
                 say(f"{run.data} has changed since the model was trained on it: its test part may hold training data")
             return _scored(model, dataset, say)
-        said = (reading or Reading()).or_else(trained_reading(model))
+        said = _said(model, reading)
         dataset = read_source(data, model.task, said).dataset
         for line in dataset.notes:
             say(line)
@@ -90,7 +90,7 @@ class SequenceMaterial(Material):
         One row a sequence with its label and its probability, or with those of all classes; or one row a step, or a
         sequence, with its targets. Sequences and steps are named by the ids and times of the source, where it has some.
         """
-        said = (reading or Reading()).or_else(trained_reading(model))
+        said = _said(model, reading)
         found = read_source(source, model.task, said if _is_table(source) else reading, predicting=True)
         dataset = found.dataset
         sequences = dataset.train
@@ -144,6 +144,13 @@ def _scored(model: SequenceEstimator, dataset: Dataset, say: Say, all_of_it: str
             say("there is no test part: these scores are of the training data")
             return {"train": model.metrics(model._labeled(part))}
     return {"test": model.metrics(model._labeled(part))}
+
+
+def _said(model: SequenceEstimator, reading: Reading | None) -> Reading:
+    """What is said of a source, and for the rest how the training data was read."""
+    trained, reading = trained_reading(model), reading or Reading()
+    reading.refuse_other_sound(trained.sample_rate, trained.mel_bins)
+    return reading.or_else(trained)
 
 
 def trained_reading(model: SequenceEstimator) -> Reading:

@@ -1,0 +1,204 @@
+"""What a network with CTC writes (Graves et al. 2006): the best sign of each frame, or prefix beam search."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+
+from tidegate.errors import ConfigError
+from tidegate.preparation.transcripts import BLANK
+
+LEAST_SHARE = 1e-4
+"""Signs of a frame below this share are not followed by the beam search."""
+
+
+class Greedy:
+    """The most probable sign of each frame, repetitions as one, blanks left out; pieces go on from each other.
+
+    >>> shares = np.log(np.array([[0.1, 0.9], [0.1, 0.9], [0.9, 0.1], [0.2, 0.8]]))
+    >>> greedy = Greedy()
+    >>> greedy(shares[:1]), greedy(shares[1:]), greedy.numbers, greedy.frames
+    (None, None, [1, 1], [0, 3])
+    """
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.frames: list[int] = []
+        """In which frame each was heard first."""
+        self._last, self._heard = BLANK, 0
+
+    def __call__(self, log_shares: np.ndarray) -> None:
+        """Hear frames [T, V]."""
+        for number in log_shares.argmax(axis=1).tolist():
+            if number not in (BLANK, self._last):
+                self.numbers.append(number)
+                self.frames.append(self._heard)
+            self._last = number
+            self._heard += 1
+
+    @property
+    def sure(self) -> list[int]:
+        """What no later frame can change."""
+        return self.numbers
+
+
+class _Prefix:
+    """A node of the tree of all prefixes that were followed."""
+
+    __slots__ = ("children", "factor", "number", "parent", "said")
+
+    def __init__(self, parent: _Prefix | None, number: int, factor: float) -> None:
+        self.parent, self.number, self.factor = parent, number, factor
+        self.children: dict[int, _Prefix] = {}
+        self.said: Any = None
+        """What the language model says of it."""
+
+    def numbers(self) -> list[int]:
+        found, node = [], self
+        while node.parent is not None:
+            found.append(node.number)
+            node = node.parent
+        return found[::-1]
+
+
+class BeamSearch:
+    """The most probable texts, each summed over its alignments (prefix beam search, Hannun et al. 2014).
+
+    Args:
+        width: prefixes that are kept after each frame.
+        scorer: says how probable the next sign of each prefix is; none for the network alone.
+        weight: of the logarithm of what it says.
+        bonus: added to the logarithm for each sign, which the scorer would otherwise make too few.
+    """
+
+    def __init__(self, width: int, scorer: Scorer | None = None, weight: float = 0.5, bonus: float = 0.5) -> None:
+        self.width, self.scorer, self.weight, self.bonus = width, scorer, weight, bonus
+        root = _Prefix(None, BLANK, 1.0)
+        if scorer is not None:
+            root.said = scorer.begin()
+        self.beam: dict[_Prefix, tuple[float, float]] = {root: (1.0, 0.0)}
+        """The probability of each prefix, with a blank and with its last sign at the end; the largest sum is 1."""
+
+    def __call__(self, log_shares: np.ndarray) -> None:
+        """Hear frames [T, V]."""
+        for shares in np.exp(log_shares.astype(np.float64)):
+            self._step(shares)
+
+    def _step(self, shares: np.ndarray) -> None:
+        if self.scorer is not None:
+            self.scorer.extend([node for node in self.beam if node.said is None])
+        blank = float(shares[BLANK])
+        likely = [(n, float(shares[n])) for n in np.flatnonzero(shares > LEAST_SHARE).tolist() if n != BLANK]
+        found: dict[_Prefix, list[float]] = {}
+        for node, (with_blank, with_sign) in self.beam.items():
+            both = with_blank + with_sign
+            own = found.setdefault(node, [0.0, 0.0])
+            own[0] += both * blank
+            if node.number != BLANK:
+                own[1] += with_sign * float(shares[node.number])
+            for number, share in likely:
+                # A sign again is another one only behind a blank.
+                before = with_blank if number == node.number else both
+                if before:
+                    child = self._child(node, number)
+                    found.setdefault(child, [0.0, 0.0])[1] += before * share * child.factor
+        best = sorted(found.items(), key=lambda item: -(item[1][0] + item[1][1]))
+        most = sum(best[0][1]) or 1.0
+        self.beam = {node: (p[0] / most, p[1] / most) for node, p in islice(best, self.width)}
+
+    def _child(self, node: _Prefix, number: int) -> _Prefix:
+        child = node.children.get(number)
+        if child is None:
+            factor = 1.0
+            if self.scorer is not None:
+                factor = math.exp(self.weight * self.scorer.log_share(node.said, number) + self.bonus)
+            child = node.children[number] = _Prefix(node, number, factor)
+        return child
+
+    @property
+    def numbers(self) -> list[int]:
+        """The most probable text."""
+        return next(iter(self.beam)).numbers()
+
+    @property
+    def sure(self) -> list[int]:
+        """What all prefixes that are kept begin with."""
+        nodes = set(self.beam)
+        depths = {node: len(node.numbers()) for node in nodes}
+        while len(nodes) > 1:
+            deepest = max(nodes, key=lambda node: depths[node])
+            nodes.remove(deepest)
+            assert deepest.parent is not None
+            nodes.add(deepest.parent)
+            depths[deepest.parent] = depths[deepest] - 1
+        return nodes.pop().numbers()
+
+
+class Scorer:
+    """What a language model of characters says of the next sign.
+
+    Args:
+        model: a `LanguageModel`.
+        signs: of the alphabet, numbered from 1; letters in the other case where the model knows these alone.
+    """
+
+    def __init__(self, model: Any, signs: str) -> None:
+        kind = getattr(getattr(model, "units_", None), "kind", None)
+        if kind != "char":
+            raise ConfigError(
+                got=f"a {type(model).__name__}{f' of {kind}' if kind else ''} as the language model",
+                wanted="a fitted LanguageModel of characters",
+                do="train one with: tidegate fit language TEXT",
+            )
+        self.model = model
+        self.units = [-1, *model.units_.encode("".join(_cased(signs, set(model.units_.signs)))).tolist()]
+        """The model's unit of each number; none of the blank."""
+
+    def begin(self) -> Any:
+        """What it says of the first sign of a text, which begins a line where the model knows lines."""
+        units = self.model.units_
+        said = self._said([units.border], None)
+        if "\n" in units.signs:
+            said = self._said(units.encode("\n").tolist(), [said[0][1]])
+        return said[0]
+
+    def extend(self, nodes: Sequence[_Prefix]) -> None:
+        """Say of the next sign of these prefixes, each one sign longer than its parent."""
+        if nodes:
+            states = [node.parent.said[1] for node in nodes if node.parent is not None]
+            said = self._said([self.units[node.number] for node in nodes], states)
+            for node, one in zip(nodes, said, strict=True):
+                node.said = one
+
+    def log_share(self, said: Any, number: int) -> float:
+        """The logarithm of the share of a sign."""
+        return float(said[0][self.units[number]])
+
+    def _said(self, units: list[int], states: Any) -> list[Any]:
+        """The logarithms of the shares of the next unit, and the state, after one unit for each of B prefixes."""
+        network = self.model.network_
+        with torch.inference_mode():
+            state: Any = None
+            if states is not None:
+                state = tuple(torch.cat(parts, dim=1) for parts in zip(*states, strict=True))
+                state = state if len(state) > 1 else state[0]
+            output, state = network.rnn(network.embedding(torch.tensor([units])), state)
+            shares = network.output(output[-1]).log_softmax(dim=1).numpy()
+        parts = state if isinstance(state, tuple) else (state,)
+        return [(shares[b], tuple(part[:, b : b + 1] for part in parts)) for b in range(len(units))]
+
+
+def _cased(signs: str, known: set[str]) -> Iterator[str]:
+    """The signs in the case that a model knows."""
+    letters = [sign for sign in signs if sign.isalpha()]
+    change: Callable[[str], str] = str
+    if letters and not any(sign in known for sign in letters):
+        change = next((to for to in (str.lower, str.upper) if any(to(sign) in known for sign in letters)), str)
+    for sign in signs:
+        changed = change(sign)
+        yield changed if len(changed) == 1 else sign

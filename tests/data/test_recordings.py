@@ -1,0 +1,153 @@
+"""Recordings: each layout that corpora have gives the files with what is said in them, and their parts."""
+
+import json
+
+import pytest
+
+from tidegate.data.recordings import read_recordings
+from tidegate.errors import DataError
+
+
+def files(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+
+
+def found(part):
+    return {one.path.name: one.text for one in part}
+
+
+def test_a_manifest_names_files_and_texts(tmp_path):
+    files(tmp_path, "x/a.wav", "b.flac")
+    (tmp_path / "m.csv").write_text(f'path,text\nx/a.wav,"one, two"\n{tmp_path}/b.flac,three\n')
+    read = read_recordings(tmp_path / "m.csv")
+    assert found(read.train) == {"a.wav": "one, two", "b.flac": "three"} and not read.test
+
+
+def test_nemo_and_common_voice_and_ljspeech_manifests(tmp_path):
+    for name in ("nemo.jsonl", "nemo.json"):
+        files(tmp_path / "nemo", "a.wav")
+        (tmp_path / "nemo" / name).write_text(json.dumps({"audio_filepath": "a.wav", "duration": 1.5, "text": "hey"}))
+        assert found(read_recordings(tmp_path / "nemo" / name).train) == {"a.wav": "hey"}
+    files(tmp_path / "cv", "clips/a.mp3", "clips/b.mp3")
+    for part, name in (("train", "a"), ("test", "b"), ("validated", "b")):
+        (tmp_path / "cv" / f"{part}.tsv").write_text(f"client_id\tpath\tsentence\n1\t{name}.mp3\tHello {name}.\n")
+    read = read_recordings(tmp_path / "cv")
+    assert (found(read.train), found(read.test)) == ({"a.mp3": "Hello a."}, {"b.mp3": "Hello b."})
+    assert any("validated.tsv" in note for note in read.notes)
+    files(tmp_path / "lj", "wavs/LJ1.wav", "wavs/LJ2.wav")
+    (tmp_path / "lj" / "metadata.csv").write_text('LJ1|Dr. "No"|Doctor "No"\nLJ2|It is 2|It is two\n')
+    assert found(read_recordings(tmp_path / "lj").train) == {"LJ1.wav": 'Doctor "No"', "LJ2.wav": "It is two"}
+
+
+def test_each_part_has_a_manifest_in_its_folder(tmp_path):
+    for part in ("train", "test"):
+        files(tmp_path, f"{part}/a.wav")
+        (tmp_path / part / "metadata.csv").write_text(f"file_name,transcription\na.wav,in {part}\n")
+    read = read_recordings(tmp_path)
+    assert (read.train[0].text, read.test[0].text) == ("in train", "in test")
+
+
+def test_a_manifest_for_train_has_its_test_beside_it(tmp_path):
+    files(tmp_path, "a.wav", "b.wav")
+    (tmp_path / "train.csv").write_text("path,text\na.wav,one\n")
+    (tmp_path / "test.csv").write_text("path,text\nb.wav,two\n")
+    for source in (tmp_path / "train.csv", tmp_path):
+        read = read_recordings(source)
+        assert (found(read.train), found(read.test)) == ({"a.wav": "one"}, {"b.wav": "two"})
+
+
+def test_librispeech_has_a_book_in_each_folder(tmp_path):
+    for part in ("train-clean-5", "dev-clean", "test-other"):
+        folder = f"{part}/19/198"
+        files(tmp_path, f"{folder}/19-198-0.flac")
+        (tmp_path / folder / "19-198.trans.txt").write_text(f"19-198-0 SAID IN {part.upper()}\n")
+    read = read_recordings(tmp_path)
+    parts = (read.train, read.validation, read.test)
+    assert [one[0].text for one in parts] == [
+        "SAID IN TRAIN-CLEAN-5",
+        "SAID IN DEV-CLEAN",
+        "SAID IN TEST-OTHER",
+    ]
+
+
+def test_a_text_beside_each_file(tmp_path):
+    files(tmp_path, "a.wav", "b.wav")
+    (tmp_path / "a.txt").write_text("one\n")
+    (tmp_path / "b.txt").write_text("two  words\n")
+    assert found(read_recordings(tmp_path).train) == {"a.wav": "one", "b.wav": "two  words"}
+
+
+def test_folders_and_names_tell_single_words(tmp_path):
+    files(tmp_path / "commands", "yes/1.wav", "no/1.wav", "no/2.wav")
+    assert [one.text for one in read_recordings(tmp_path / "commands").train] == ["no", "no", "yes"]
+    files(tmp_path / "digits", *(f"recordings/{d}_{who}_{n}.wav" for d in "78" for who in "ab" for n in range(3)))
+    assert found(read_recordings(tmp_path / "digits").train)["7_b_1.wav"] == "7"
+
+
+def test_sphinx_lists_tell_the_parts(tmp_path):
+    files(tmp_path, "an4/feat/x/u1.mfc", "an4/feat/x/u2.mfc")
+    for part, name, text in (("train", "u1", "<s> GO ++NOISE++ ON </s>"), ("test", "u2", "STOP")):
+        etc = tmp_path / "an4" / "etc"
+        etc.mkdir(exist_ok=True)
+        (etc / f"an4_{part}.fileids").write_text(f"x/{name}\n\n")
+        (etc / f"an4_{part}.transcription").write_text(f"{text} ({name})\n")
+    read = read_recordings(tmp_path)
+    assert (found(read.train), found(read.test)) == ({"u1.mfc": "GO ON"}, {"u2.mfc": "STOP"})
+
+
+def test_a_row_that_is_repeated_counts_once(tmp_path):
+    files(tmp_path, "a.wav")
+    (tmp_path / "m.csv").write_text("path,text\na.wav,one\n./a.wav,one\n")
+    read = read_recordings(tmp_path / "m.csv")
+    assert len(read.train) == 1 and any("1 row repeated" in note for note in read.notes)
+
+
+def test_the_fingerprint_changes_with_sound_and_text(tmp_path):
+    files(tmp_path, "a.wav")
+    seen = set()
+    for content, text in ((b"1", "one"), (b"2", "one"), (b"1", "two")):
+        (tmp_path / "a.wav").write_bytes(content)
+        (tmp_path / "m.csv").write_text(f"path,text\na.wav,{text}\n")
+        seen.add(read_recordings(tmp_path / "m.csv").fingerprint())
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize(
+    ("manifest", "says"),
+    [
+        ("path,text\na.wav,one\nb.wav,two\nc.wav,x\n", r"2 of 3 files that are missing \(b.wav, c.wav\)"),
+        ("path,text,offset\na.wav,one,2.5\n", "offsets into longer files"),
+        ("path,said\na.wav,one\n", "without a column of transcripts"),
+        ("name,text\na.wav,one\n", "without a column of files"),
+        ("path,text\na.wav,\n", "an empty cell"),
+        ("path,text\n", "0 rows"),
+        ("path,text\na.wav,one\na.wav,two\n", "two transcripts"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_refused(tmp_path, manifest, says):
+    files(tmp_path, "a.wav")
+    (tmp_path / "m.csv").write_text(manifest)
+    with pytest.raises(DataError, match=r"^got .*; wanted .*; do ") as error:
+        read_recordings(tmp_path / "m.csv")
+    assert error.match(says)
+
+
+def test_other_sources_that_cannot_be_used_are_refused(tmp_path):
+    files(tmp_path / "bare", "long.wav", "names.wav")
+    files(tmp_path / "twice", "a.wav")
+    for part in ("train", "test"):
+        (tmp_path / "twice" / f"{part}.csv").write_text("path,text\na.wav,one\n")
+    (tmp_path / "empty").mkdir()
+    for source, says in (
+        ("bare", "without labels|without a transcript"),
+        ("twice", "in train and in test"),
+        ("empty", "without audio"),
+        ("none", "does not exist"),
+        ("bare/long.wav", "without a transcript"),
+    ):
+        with pytest.raises(DataError, match=r"^got .*; wanted .*; do ") as error:
+            read_recordings(tmp_path / source)
+        assert error.match(says)
