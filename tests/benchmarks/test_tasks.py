@@ -56,4 +56,4 @@ def test_an_unknown_name_is_refused(tmp_path, option):
 def test_every_use_is_of_a_task():
     from tidegate.tasks.load import TASKS
 
-    assert {use.task for use in USES.values()} <= set(TASKS) | {"speech"}
+    assert {use.task for use in USES.values()} <= set(TASKS)

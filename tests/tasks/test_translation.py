@@ -194,7 +194,7 @@ def test_the_sign_for_the_unknown_is_never_written():
 
 def test_dropout_has_one_mask_for_all_steps_of_a_text():
     net = network(dropout=0.5).train()
-    dropped = net._dropped(torch.ones(3, 7, 50, dtype=torch.float64))
+    dropped = net.dropout(torch.ones(3, 7, 50, dtype=torch.float64))
     assert (dropped == dropped[:, :1]).all() and not (dropped[0] == dropped[1]).all()
 
 

@@ -24,7 +24,7 @@ def evaluate(
     ] = False,
     beam: Annotated[
         int | None,
-        typer.Option(help="Prefixes that are followed to find what is said.  [default: 1; 16 with a language model]"),
+        typer.Option(help="Hypotheses of the search, for speech and translation.  [default: as the model says]"),
     ] = None,
     language_model: Annotated[
         Path | None, typer.Option(help="Run of language that scores what may be said.  [default: none]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -102,6 +102,13 @@ class Material(ABC):
         """The header and the rows of the predictions for a source, and what a reader should know of it."""
         raise ConfigError(
             got=f"a model for {model.task}", wanted="one that predicts for sequences", do="choose another run"
+        )
+
+    @staticmethod
+    def stream(model: Any, source: str) -> Iterator[str]:
+        """The words of a recording as they are sure."""
+        raise ConfigError(
+            got=f"a stream for a model for {model.task}", wanted="a model for speech", do="leave --stream out"
         )
 
     @staticmethod

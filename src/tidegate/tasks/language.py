@@ -22,6 +22,7 @@ from tidegate.preparation import Reading
 from tidegate.preparation.texts import fingerprint_of, read_texts, with_test, without_end
 from tidegate.preparation.units import Units, check_units
 from tidegate.tasks.base import Estimator, Material, Say, Tell
+from tidegate.tasks.dropout import LockedDropout
 from tidegate.training import Examples, Learner, Settings
 from tidegate.training.settings import check_at_least, check_number
 
@@ -69,7 +70,7 @@ class LanguageNetwork(nn.Module):
         self.rnn: nn.RNNBase = layer_of(cell)(
             embedding_size, hidden_size, num_layers, dropout=dropout if num_layers > 1 else 0.0
         )
-        self.dropout = dropout
+        self.dropout = LockedDropout(dropout, steps=0)
         self.output = nn.Linear(hidden_size, vocabulary)
         initialize(self.rnn, "open" if cell == "lstm" else "torch")
         self.tied = embedding_size == hidden_size
@@ -80,17 +81,8 @@ class LanguageNetwork(nn.Module):
 
     def forward(self, x: Tensor, state: Any = None, resets: Tensor | None = None) -> tuple[Tensor, Any]:
         """Units [T, B] to the logits of the next [T, B, V], and the state after the last."""
-        output, state = self.rnn(self._dropped(self.embedding(x)), state, resets=resets)
-        return self.output(self._dropped(output)), state
-
-    def _dropped(self, x: Tensor) -> Tensor:
-        """Features [T, B, H] with one mask for all steps (locked dropout, Merity et al. 2018).
-
-        To draw a mask for each step takes an eighth of the time of training.
-        """
-        if not (self.training and self.dropout):
-            return x
-        return x * F.dropout(x.new_ones(1, *x.shape[1:]), self.dropout)
+        output, state = self.rnn(self.dropout(self.embedding(x)), state, resets=resets)
+        return self.output(self.dropout(output)), state
 
 
 class Chunk(NamedTuple):

@@ -9,6 +9,7 @@ metrics.json   what it scores on the training and the test data
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 import warnings
@@ -268,7 +269,7 @@ def predict(
 ) -> tuple[list[str], list[list[Any]]]:
     """Return the header and the rows of the predictions for every sequence of a file, folder or built-in name.
 
-    `decoding` is how texts of speech are found: beam, and the folder of a language_model.
+    `decoding` is how texts are found: the beam of speech and translation, and of speech the folder of a language_model.
     """
     model = _decoding_by(load(folder), decoding)
     lines: list[str] = []
@@ -282,10 +283,6 @@ def predict(
 def stream(folder: Path, source: str, *, decoding: dict[str, Any] | None = None) -> Iterator[str]:
     """The words of a recording as they are sure; - is a WAV stream on standard input."""
     model = _decoding_by(load(folder), decoding)
-    if model.task != "speech":
-        raise ConfigError(
-            got=f"a stream for a model for {model.task}", wanted="a model for speech", do="leave --stream out"
-        )
     return model.material.stream(model, source)
 
 
@@ -293,9 +290,14 @@ def _decoding_by(model: Any, decoding: dict[str, Any] | None) -> Any:
     """The model, which finds texts as is said."""
     if not decoding:
         return model
-    if model.task != "speech":
-        name = next(iter(decoding)).replace("_", "-")
-        raise ConfigError(got=f"--{name} for a model for {model.task}", wanted="a model for speech", do="leave it out")
+    known = inspect.signature(model.decode_by).parameters if hasattr(model, "decode_by") else ()
+    for name in decoding:
+        if name not in known:
+            raise ConfigError(
+                got=f"--{name.replace('_', '-')} for a model for {model.task}",
+                wanted="an option of how it predicts",
+                do="leave it out",
+            )
     scorer = decoding.get("language_model")
     return model.decode_by(**{**decoding, **({} if scorer is None else {"language_model": load(scorer)})})
 

@@ -23,9 +23,10 @@ from tidegate.preparation.acoustics import BINS, Acoustics, LogMel, usual_rate
 from tidegate.preparation.transcripts import BLANK, Transcripts, aligned_frames
 from tidegate.tasks.base import Estimator, Tell
 from tidegate.tasks.ctc import BeamSearch, Greedy, Scorer
+from tidegate.tasks.dropout import LockedDropout
 from tidegate.tasks.error_rates import error_rates
 from tidegate.tasks.speech_material import SpeechMaterial
-from tidegate.training import Examples, Learner, Settings
+from tidegate.training import Examples, Learner, Settings, similar_batches
 from tidegate.training.settings import check_at_least, check_number
 
 DEFAULT_STEPS, LEAST_EPOCHS = 3600, 10
@@ -70,7 +71,7 @@ class SpeechNetwork(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.patch, self.dropout = patch, dropout
+        self.patch, self.dropout = patch, LockedDropout(dropout, steps=0)
         features = hidden_size * (2 if bidirectional else 1)
         sizes = [channels * patch * CONTEXT, *[features] * (num_layers - 1)]
         self.layers = nn.ModuleList(layer_of(cell)(size, hidden_size, bidirectional=bidirectional) for size in sizes)
@@ -91,8 +92,8 @@ class SpeechNetwork(nn.Module):
             lengths = steps_of(lengths, self.patch)
         x = self._windows(x, before).transpose(0, 1)
         for n, layer in enumerate(self.layers):
-            x, _ = layer(self._dropped(x) if n else x, lengths=lengths)
-        return self.output(self._dropped(x)).log_softmax(dim=2), lengths
+            x, _ = layer(self.dropout(x) if n else x, lengths=lengths)
+        return self.output(self.dropout(x)).log_softmax(dim=2), lengths
 
     def _windows(self, x: Tensor, before: Tensor | None) -> Tensor:
         """Each step sees its own patch and those before it: [B, T, C] to [B, ceil(T / patch), CONTEXT · patch · C]."""
@@ -100,12 +101,6 @@ class SpeechNetwork(nn.Module):
             before = x.new_zeros(x.shape[0], (CONTEXT - 1) * self.patch, x.shape[2])
         x = F.pad(torch.cat([before, x], dim=1), (0, 0, 0, -x.shape[1] % self.patch))
         return x.unfold(1, CONTEXT * self.patch, self.patch).flatten(2)
-
-    def _dropped(self, x: Tensor) -> Tensor:
-        """Features [T, B, H] with one mask for all steps (locked dropout, Merity et al. 2018)."""
-        if not (self.training and self.dropout):
-            return x
-        return x * F.dropout(x.new_ones(1, *x.shape[1:]), self.dropout)
 
 
 def steps_of(frames: Any, patch: int) -> Any:
@@ -161,20 +156,7 @@ class Utterances(Examples):
     def order(self, epoch: int, seed: int) -> Tensor:
         """At random, but for the lengths: batches of similar ones, themselves in random order."""
         random = np.random.default_rng((seed, epoch))
-        order = random.permutation(len(self))
-        several = SORTED_TOGETHER * self.batch_size
-        whole = len(order) // self.batch_size * self.batch_size
-        order[:whole] = np.concatenate(
-            [
-                order[:0],
-                *(
-                    some[np.argsort(self.lengths[some], kind="stable")]
-                    for some in np.split(order[:whole], range(several, whole, several))
-                ),
-            ]
-        )
-        batches = order[:whole].reshape(-1, self.batch_size)
-        return torch.from_numpy(np.concatenate([random.permutation(batches).ravel(), order[whole:]]))
+        return similar_batches(self.lengths, self.batch_size, SORTED_TOGETHER, random)
 
     def parts(self, rows: Tensor, mine: Tensor, at: tuple[int, int, int] | None = None) -> Iterator[Part]:
         features = [self.features[row] for row in rows[mine].tolist()]

@@ -33,7 +33,8 @@ from tidegate.preparation.units import Units, check_units
 from tidegate.tasks.attention import Attention
 from tidegate.tasks.base import Estimator, Material, Say, Tell
 from tidegate.tasks.beam import beam_search
-from tidegate.training import Examples, Learner, Settings
+from tidegate.tasks.dropout import LockedDropout
+from tidegate.training import Examples, Learner, Settings, similar_batches
 from tidegate.training.settings import check_at_least, check_number
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class TranslationNetwork(nn.Module):
         super().__init__()
         layer = layer_of(cell)
         between = dropout if num_layers > 1 else 0.0
-        self.dropout = dropout
+        self.dropout = LockedDropout(dropout, steps=1)
         self.embedding = nn.Embedding(vocabulary, embedding_size)
         nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)
         self.encoder: nn.RNNBase = layer(
@@ -102,9 +103,9 @@ class TranslationNetwork(nn.Module):
 
     def encode(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Any]:
         """Units [B, S] of these lengths to the memory [B, S, H], which of it is real [B, S], and the first state."""
-        states, last = self.encoder(self._dropped(self.embedding(x)), lengths=lengths)
+        states, last = self.encoder(self.dropout(self.embedding(x)), lengths=lengths)
         real = torch.arange(x.shape[1], device=x.device) < lengths.to(x.device).unsqueeze(1)
-        return self._dropped(states), real, (self._bridged(last), ())
+        return self.dropout(states), real, (self._bridged(last), ())
 
     def _bridged(self, last: Any) -> Any:
         """The first state of the decoder, from those of both directions of the last layer of the encoder."""
@@ -120,28 +121,22 @@ class TranslationNetwork(nn.Module):
         attention weights [B, R / B * T, S]. R is B, or a multiple where several beginnings go with each text."""
         options = {} if lengths is None else {"lengths": lengths}
         first, upper = state
-        states, first = self.decoder(self._dropped(self.embedding(y)), first, **options)
+        states, first = self.decoder(self.dropout(self.embedding(y)), first, **options)
         queries = states.reshape(len(memory), -1, states.shape[-1])
         context, shares = self.attention(queries, memory, real)
         both = torch.cat([states, context.view_as(states)], dim=-1)
         if self.upper is not None:
             states, upper = self.upper(
-                self._dropped(both), None if isinstance(upper, tuple) and not upper else upper, **options
+                self.dropout(both), None if isinstance(upper, tuple) and not upper else upper, **options
             )
             both = torch.cat([states, context.view_as(states)], dim=-1)
-        return self._dropped(torch.tanh(self.combine(both))), (first, upper), shares
+        return self.dropout(torch.tanh(self.combine(both))), (first, upper), shares
 
     def forward(self, part: PairPart) -> Tensor:
         """The logits [N, V] of all real units of the targets, one behind the other."""
         memory, real, state = self.encode(part.x, part.x_lengths)
         features, _, _ = self.decode(part.y, state, memory, real, part.y_lengths)
         return self.output(features[part.following != IGNORED])
-
-    def _dropped(self, x: Tensor) -> Tensor:
-        """Features [B, T, H] with one mask for all steps."""
-        if not (self.training and self.dropout):
-            return x
-        return x * F.dropout(x.new_ones(len(x), 1, x.shape[2]), self.dropout)
 
 
 class PairPart(NamedTuple):
@@ -186,17 +181,10 @@ class PairExamples(Examples):
 
     def order(self, epoch: int, seed: int) -> Tensor:
         """At random, but those of a batch are alike in length; a rest that makes no batch comes last."""
-        random = np.random.default_rng((seed, epoch))
-        rows = torch.from_numpy(random.permutation(len(self)))
-        whole = len(self) // self.batch_size * self.batch_size
-        batches: list[Tensor] = []
-        for pool in rows[:whole].split(POOL * self.batch_size):
-            x, y = self.x_lengths[pool], self.y_lengths[pool]
-            # Up and down, so that long targets of one length of sources do not meet the short ones of the next.
-            keys = x * 20_000 + torch.where(x % 2 == 0, y, -y)
-            batches += pool[keys.argsort(stable=True)].split(self.batch_size)
-        shuffled = [batches[n] for n in random.permutation(len(batches))]
-        return torch.cat([*shuffled, rows[whole:]])
+        # Up and down, so that long targets of one length of sources do not meet the short ones of the next.
+        x, y = self.x_lengths, self.y_lengths
+        keys = x * 20_000 + torch.where(x % 2 == 0, y, -y)
+        return similar_batches(keys.numpy(), self.batch_size, POOL, np.random.default_rng((seed, epoch)))
 
     def parts(self, rows: Tensor, mine: Tensor, at: tuple[int, int, int] | None = None) -> Iterator[PairPart]:
         for some in self._held(rows[mine]):
@@ -428,6 +416,13 @@ class Translator(Estimator):
         self.settings()
         self.fitted_parameters_ |= {name: self._parameters()[name] for name in ("beam", "length_penalty")}
         super().save(folder)
+
+    def decode_by(self, beam: int | None = None, length_penalty: float | None = None) -> Translator:
+        """Choose how translations are searched from now on; none leaves a setting as it is."""
+        said = {"beam": beam, "length_penalty": length_penalty}
+        self.set_params(**{name: value for name, value in said.items() if value is not None})
+        self.settings()
+        return self
 
     def _learner(self) -> Translation:
         return Translation(self.network_, float(self.label_smoothing))

@@ -44,6 +44,29 @@ class Examples(ABC):
         """The rows that run together where nothing is learned."""
 
 
+def similar_batches(keys: np.ndarray, batch_size: int, together: int, random: np.random.Generator) -> Tensor:
+    """Rows in random order, but for batches of similar keys, so that little is padded; a rest comes last.
+
+    Args:
+        keys: of each row [N], such as its length.
+        batch_size: rows of a batch.
+        together: batches whose rows are sorted together.
+        random: draws the order.
+
+    >>> order = similar_batches(np.array([9, 1, 2, 8, 5]), 2, 10, np.random.default_rng(1))
+    >>> sorted(order.tolist()), abs(int(order[0]) - int(order[1])) > 0
+    ([0, 1, 2, 3, 4], True)
+    """
+    rows = random.permutation(len(keys))
+    whole = len(keys) // batch_size * batch_size
+    batches = []
+    for begin in range(0, whole, together * batch_size):
+        some = rows[begin : min(begin + together * batch_size, whole)]
+        batches += np.split(some[np.argsort(keys[some], kind="stable")], len(some) // batch_size)
+    shuffled = [batches[n] for n in random.permutation(len(batches))]
+    return torch.from_numpy(np.concatenate([*shuffled, rows[whole:]]))
+
+
 class Batch(NamedTuple):
     """What one process sees of one step."""
 
