@@ -168,6 +168,16 @@ def test_odd_sounds_are_read_and_told(tmp_path, capsys):
         assert words in page
 
 
+@pytest.mark.parametrize("package", ["soundfile", "kaldi_native_fbank", "jiwer"])
+def test_a_missing_package_is_told_before_training(tmp_path, capsys, monkeypatch, package):
+    data = corpus(tmp_path / "data")
+    monkeypatch.setitem(sys.modules, package, None)
+    assert run(["fit", "speech", str(data), *SMALL, "--steps", "2", "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err.split("\r")[-1]
+    assert LINE.fullmatch(said) and package in said and 'pip install "tidegate[audio]"' in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_bundle_of_another_task_is_refused(finished, tmp_path, capsys):
     np.savez(tmp_path / "x.npz", X=np.zeros((4, 5, 2)), y=[0, 1, 0, 1])
     tiny = ["--hidden-size", "4", "--steps", "1", "--out", str(tmp_path / "clf")]

@@ -40,7 +40,8 @@ TIME_MASK, MOST_MASKED = 40, 0.1
 FEATURE_MASK = 0.25
 """Share of the features that a mask hides at most."""
 UNCHANGED_SHARE = 0.2
-"""Of the steps of training, at its beginning, in which nothing is hidden or stretched: an alignment is found sooner."""
+"""Of the steps of training in one direction, at its beginning, in which nothing is hidden or stretched: an alignment is
+found sooner."""
 SORTED_TOGETHER = 8
 """Batches of training whose recordings are sorted by length, so that little is padded."""
 MOST_RECORDINGS, MOST_FRAMES = 32, 65_536
@@ -370,7 +371,7 @@ class SpeechRecognizer(Estimator):
             names,
             masks=int(self.masks),
             stretch=float(self.stretch),
-            unchanged=round(UNCHANGED_SHARE * steps),
+            unchanged=0 if self.bidirectional else round(UNCHANGED_SHARE * steps),
         )
         return ready, self._ready(*held) if held[0] else None
 
