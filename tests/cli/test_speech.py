@@ -164,7 +164,7 @@ def test_odd_sounds_are_read_and_told(tmp_path, capsys):
     for words in ("1 of 28 files of 16,000 Hz", "1 recording is silent", "1 row repeated"):
         assert words in said
     page = (tmp_path / "run" / "report.html").read_text()
-    for words in ("The worst sentences (test data)", "Words taken for others", "(nothing)"):
+    for words in ("The worst sentences (test data)", "Confused words", "(nothing)"):
         assert words in page
 
 

@@ -73,8 +73,8 @@ def score_curve(
 ) -> Picture:
     """The metric by epoch on the data that chooses the checkpoint, with the best checkpoint marked."""
     values = [row[f"validation_{metric}"] for row in rows]
-    percent = metric in ("accuracy", "balanced_accuracy")
-    name = metric.replace("_", " ")
+    percent = metric in ("accuracy", "balanced_accuracy", "wer")
+    name = "word error rate" if metric == "wer" else metric.replace("_", " ")
     with _figure() as (figure, axes):
         axes.plot(
             [row["epoch"] for row in rows],

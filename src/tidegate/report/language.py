@@ -94,7 +94,7 @@ def language_section(
 
 def passages(model: LanguageModel, text: str) -> list[tuple[str, str, list[Sign]]]:
     """Passages of a text, colored: by what each unit costs, and by units of the state that follow something."""
-    text = text[: 4 * LOOKED_AT]
+    text = text[: LOOKED_AT if model.unit == "char" else 4 * LOOKED_AT]
     nats, states = model.surprise(text)
     numbers = model.units_.encode(text)
     pieces = [_shown(piece) for piece in model.units_.pieces(numbers[:LOOKED_AT])]

@@ -1,4 +1,4 @@
-"""The page of a speech recognizer: where characters were heard, the worst sentences, and words taken for others."""
+"""The page of a speech recognizer: where characters were heard, the worst sentences, and confused words."""
 
 from __future__ import annotations
 
