@@ -3,14 +3,15 @@
     python -m benchmarks.tasks FOLDER [--what scores,steps] [--tasks language,translation,digits,speech]
 
 FOLDER holds the data sets as `USES` names them. `scores` trains each with the command that the page shows, once for
-each seed. `steps` takes one training step of the same network on the same batches with our kernels and with torch.nn's,
-in turns. Rows are added to results/tasks.jsonl, and the page docs/tasks.md is written from all that it holds; of what
-was measured more than once, the last row counts.
+each seed; `--finished TASK=RUN` adds a run that the command has made already. `steps` takes one training step of the
+same network on the same batches with our kernels and with torch.nn's, in turns. Rows are added to results/tasks.jsonl,
+and the page docs/tasks.md is written from all that it holds; of what was measured more than once, the last row counts.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import tempfile
 import time
@@ -28,7 +29,7 @@ from tidegate import use_backend
 from tidegate.preparation import Reading
 from tidegate.probes.race import Entry, race
 from tidegate.tasks.load import TASKS
-from tidegate.tasks.run import fit_run
+from tidegate.tasks.run import Run, fit_run, open_run
 from tidegate.training.data import Batch, RecurrentData
 from tidegate.training.settings import Plan
 
@@ -117,6 +118,9 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument("--steps", type=int, help="of training (default: each task's own)")
     options.add_argument("--seconds", type=float, default=30.0, help="of rounds a step (default: %(default)s)")
     options.add_argument("--threads", type=int, help="(default: one a core)")
+    options.add_argument(
+        "--finished", type=names, default=[], help="TASK=RUN: finished runs with all defaults, whose scores are added"
+    )
     options.add_argument("--out", type=Path, default=ROWS, help="rows are added to this file")
     options.add_argument("--page", type=Path, default=PAGE, help="is written from the rows (default: %(default)s)")
     given = options.parse_args(arguments)
@@ -132,6 +136,11 @@ def main(arguments: list[str] | None = None) -> None:
                     score(name, source, given, recorder)
                 if "steps" in given.what:
                     step(name, source, given, recorder)
+    for pair in given.finished:
+        name, _, folder = pair.partition("=")
+        if name not in USES:
+            raise SystemExit(f"got --finished {pair}; wanted TASK=RUN, TASK of {', '.join(USES)}")
+        add(name, open_run(Path(folder)), Recorder(given.out))
     given.page.write_text(page(read_file(given.out)))
 
 
@@ -156,14 +165,27 @@ def score(name: str, source: str, given: argparse.Namespace, recorder: Recorder)
                 reading = Reading(**use.reading)
                 run = fit_run(use.task, source, parameters, Path(folder) / "run", reading=reading, progress=False)
                 assert run is not None
-                metrics = run.metrics
-            seconds = time.perf_counter() - begun
-            scored = round(float(metrics["test"][use.score]), 5)
-            recorder.add(
-                name, "task", "tidegate", cell=cell, seed=seed, score=scored, seconds=round(seconds, 1),
-                steps=metrics["kept"]["step"], parameters=metrics["parameters"], n=metrics["test"]["n"],
-            )  # fmt: skip
-            print(f"{name:<12}{cell:<5} seed {seed}  {use.score} {scored:.4f}  {seconds:.0f} s", flush=True)
+                record(name, run, time.perf_counter() - begun, recorder)
+
+
+def add(name: str, run: Run, recorder: Recorder) -> None:
+    """Add a run that was made before; SystemExit where it is not one with all defaults."""
+    use = USES[name]
+    own = TASKS[use.task](**use.parameters, cell=run.parameters["cell"], seed=run.parameters["seed"])
+    if run.parameters != json.loads(json.dumps(own._parameters())):
+        raise SystemExit(f"got {run.folder} with other parameters; wanted the defaults; do train it again")
+    record(name, run, run.metrics["seconds"], recorder)
+
+
+def record(name: str, run: Run, seconds: float, recorder: Recorder) -> None:
+    """Add a row with the scores of a run, and print it."""
+    metrics, cell, seed = run.metrics, run.parameters["cell"], run.parameters["seed"]
+    score = round(float(metrics["test"][USES[name].score]), 5)
+    recorder.add(
+        name, "task", "tidegate", cell=cell, seed=seed, score=score, seconds=round(seconds, 1),
+        steps=metrics["kept"]["step"], parameters=metrics["parameters"], n=metrics["test"]["n"],
+    )  # fmt: skip
+    print(f"{name:<12}{cell:<5} seed {seed}  {USES[name].score} {score:.4f}  {seconds:.0f} s", flush=True)
 
 
 def step(name: str, source: str, given: argparse.Namespace, recorder: Recorder) -> None:
@@ -246,7 +268,7 @@ def scores(rows: list[Row]) -> str:
             lines.append([use.title, f"`{use.command}`", cell.upper(), size, f"{metric} {shown}", f"{minutes:.1f}"])
     if not lines:
         return ""
-    head = ["data", "command", "cell", "parameters", "test", "minutes in all"]
+    head = ["data", "command", "cell", "parameters", "test", "minutes"]
     return "## Scores with all defaults\n\n" + table(head, lines, left=2)
 
 

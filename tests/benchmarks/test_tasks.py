@@ -6,6 +6,7 @@ import torch
 from benchmarks import tasks
 from benchmarks.rows import read_file
 from benchmarks.tasks import PAGE, ROWS, USES, Use, main, page
+from tidegate.tasks.run import fit_run
 
 
 @pytest.fixture
@@ -57,3 +58,14 @@ def test_every_use_is_of_a_task():
     from tidegate.tasks.load import TASKS
 
     assert {use.task for use in USES.values()} <= set(TASKS)
+
+
+def test_a_finished_run_is_added_where_it_has_all_defaults(tiny):
+    sizes = tasks.USES["language"].parameters
+    for name, given in (("own", {}), ("other", {"dropout": 0.1})):
+        fit_run("language", str(tiny / "input.txt"), {**sizes, **given}, tiny / name, progress=False)
+    out = ["--out", str(tiny / "rows"), "--page", str(tiny / "page.md")]
+    main(["--finished", f"language={tiny / 'own'}", *out])
+    assert [row["score"] > 0 for row in read_file(tiny / "rows")] == [True]
+    with pytest.raises(SystemExit, match="other parameters"):
+        main(["--finished", f"language={tiny / 'other'}", *out])
