@@ -86,12 +86,8 @@ def translation_section(
         translations=list(zip(some.source, some.target, translations, strict=True)),
         translates=some.source[0],
         translates_in_a_shell=shlex.quote(some.source[0]),
-        facts={
-            "vocabulary": f"{model.units_.size:,} {model.unit}",
-            **facts(metrics, history),
-            "BLEU": scored["bleu_signature"],
-            "chrF": scored["chrf_signature"],
-        },
+        parameters={**run.parameters, "BLEU": scored["bleu_signature"], "chrF": scored["chrf_signature"]},
+        facts={"vocabulary": f"{model.units_.size:,} {model.unit}", **facts(metrics, history)},
     )
 
 
