@@ -87,6 +87,63 @@ def test_folders_and_names_tell_single_words(tmp_path):
     assert found(read_recordings(tmp_path / "digits").train)["7_b_1.wav"] == "7"
 
 
+def test_a_quote_in_a_table_with_tabs_is_a_sign(tmp_path):
+    texts = ['"No', *map(str, range(1, 11)), 'he said "no"', '"She said ""yes""."']
+    files(tmp_path, *(f"clips/{n}.mp3" for n in range(len(texts))))
+    rows = "".join(f"{n}.mp3\t{text}\n" for n, text in enumerate(texts))
+    (tmp_path / "train.tsv").write_text(f"path\tsentence\n{rows}")
+    read = read_recordings(tmp_path / "train.tsv")
+    assert [one.text for one in read.train] == [*texts[:-1], 'She said "yes".']
+
+
+def test_counters_of_files_are_no_words(tmp_path):
+    files(tmp_path / "speakers", *(f"{who}/{word}/{n}.wav" for who in ("ann", "bob") for word in "xy" for n in "012"))
+    files(tmp_path / "parts", *(f"{part}/{n}.wav" for part in ("train", "test") for n in "0123"))
+    files(tmp_path / "mixed", "yes/1.wav", "no/1.wav", "2.wav")
+    for name in ("speakers", "parts", "mixed"):
+        with pytest.raises(DataError, match=r"^got .*; wanted .*; do "):
+            read_recordings(tmp_path / name)
+
+
+def test_folders_beside_words_are_words(tmp_path):
+    files(tmp_path, "train/1.wav", "bird/1.wav", "test_tone/1.wav", "valid/1.wav")
+    read = read_recordings(tmp_path)
+    assert sorted(str(one.text) for one in read.train) == ["bird", "test_tone", "train", "valid"] and not read.test
+
+
+def test_words_lie_in_folders_of_parts(tmp_path):
+    files(tmp_path / "folders", "train/yes/1.wav", "train/no/1.wav", "test/yes/1.wav")
+    files(tmp_path / "names", *(f"{part}/{w}_{n}_a.wav" for part in ("train", "test") for w in "78" for n in "01"))
+    for name, count in (("folders", 1), ("names", 4)):
+        read = read_recordings(tmp_path / name)
+        assert len(read.test) == count and {one.text for one in read.test} < {"yes", "7", "8"}
+
+
+def test_speech_commands_has_lists_and_noise(tmp_path):
+    files(tmp_path, "yes/1.wav", "yes/2.wav", "no/1.wav", "no/2.wav", "_background_noise_/tap.wav")
+    (tmp_path / "testing_list.txt").write_text("yes/2.wav\n")
+    (tmp_path / "validation_list.txt").write_text("no/2.wav\n")
+    read = read_recordings(tmp_path)
+    assert [one.text for one in (*read.train, *read.validation, *read.test)] == ["no", "yes", "no", "yes"]
+    assert read.test[0].path.name == "2.wav" and any("_background_noise_ (1 file)" in note for note in read.notes)
+
+
+def test_a_blank_transcript_is_refused(tmp_path):
+    files(tmp_path, "a.wav", "b.wav", "c.wav")
+    for name, text in (("a", "one"), ("b", ""), ("c", " \n")):
+        (tmp_path / f"{name}.txt").write_text(text)
+    with pytest.raises(DataError, match=r"2 blank transcripts, the first of .*b\.wav"):
+        read_recordings(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_manifest_may_be_in_another_encoding(tmp_path, encoding):
+    files(tmp_path, "a.wav")
+    for text in ("path,text\na.wav,é\n", "path\ttext\na.wav\té\n"):
+        (tmp_path / "m.csv").write_text(text, encoding=encoding)
+        assert found(read_recordings(tmp_path / "m.csv").train) == {"a.wav": "é"}
+
+
 def test_sphinx_lists_tell_the_parts(tmp_path):
     files(tmp_path, "an4/feat/x/u1.mfc", "an4/feat/x/u2.mfc")
     for part, name, text in (("train", "u1", "<s> GO ++NOISE++ ON </s>"), ("test", "u2", "STOP")):

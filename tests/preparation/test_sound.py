@@ -41,6 +41,15 @@ def test_names_are_labels(named):
     assert sorted(set(by_speaker.train.y.tolist())) == ["ann", "bob"]
 
 
+def test_speech_commands_has_a_list_of_its_test_part_and_noise(tmp_path):
+    for word, n in (("yes", 1), ("yes", 2), ("no", 1), ("no", 2), ("_background_noise_", 1)):
+        write(tmp_path / word / f"{n}.wav")
+    (tmp_path / "testing_list.txt").write_text("yes/2.wav\n")
+    data = read_dataset(str(tmp_path), "classification")
+    assert sorted(data.train.y.tolist()) == ["no", "no", "yes"] and data.test.ids.tolist() == ["yes/2.wav"]
+    assert any("_background_noise_ (1 file)" in note for note in data.notes)
+
+
 def test_a_manifest_has_labels(named, tmp_path):
     for part, rows in (("train", ["a_ann_0.wav,1", "b_bob_1.wav,2"]), ("test", ["a_bob_0.wav,1"])):
         (tmp_path / f"{part}.csv").write_text("file,label\n" + "".join(f"all/{row}\n" for row in rows))

@@ -12,7 +12,14 @@ from tidegate.data import Dataset, Sequences, SoundFiles, parts_of
 from tidegate.data.audio import is_sound, sample_rate_of
 from tidegate.data.folder import label_of
 from tidegate.data.labels import labels_from_text
-from tidegate.data.recordings import PATHS, labels_of_names, read_recordings
+from tidegate.data.recordings import (
+    LISTS,
+    PATHS,
+    labels_of_names,
+    parts_of_lists,
+    read_recordings,
+    without_noise,
+)
 from tidegate.data.table import Table
 from tidegate.errors import ConfigError, DataError
 from tidegate.preparation.acoustics import BINS, LogMel, usual_rate
@@ -39,10 +46,14 @@ def read_sound_files(
         root = root / inside.pop()
     notes, labels = [], None
     if not predicting and task != "regression":
+        kept, left = without_noise(root, files)
+        files = tuple(kept)
         labels, told = _labels(root, files, reading)
-        notes.append(f"labels are {told}")
-    if found.others:
-        names = ", ".join(file.name for file in found.others[:3]) + (", …" if len(found.others) > 3 else "")
+        notes += [f"labels are {told}", *([left] if left else [])]
+    lists = {} if predicting else parts_of_lists(root, files)
+    others = [file for file in found.others if not (lists and file.name in LISTS)]
+    if others:
+        names = ", ".join(file.name for file in others[:3]) + (", …" if len(others) > 3 else "")
         notes.append(f"left out, as no audio: {names}")
     if labels is None and not predicting:
         raise DataError(
@@ -56,7 +67,11 @@ def read_sound_files(
     if labels is not None:
         sequences = sequences.with_targets(labels)
     test = None
-    if not predicting:
+    if lists:
+        of_test = np.isin(np.array(ids), [str(file.relative_to(root)) for file in lists["test"]])
+        sequences, test = sequences[~of_test], sequences[of_test]
+        notes.append(f"the test part ({len(test):,} files) is that of testing_list.txt")
+    elif not predicting:
         sequences, test = parts_of(sequences)
         if test is not None:
             notes.append(f"the folder train is trained on, the folder test ({len(test):,} files) is the test part")
