@@ -161,7 +161,7 @@ def test_odd_sounds_are_read_and_told(tmp_path, capsys):
     (data / "train.csv").write_text((data / "train.csv").read_text() + "train3.wav," + sentences(24)[3] + "\n")
     assert run(["fit", "speech", str(data), *SMALL, "--steps", "2", "--out", str(tmp_path / "run")]) == 0
     said = capsys.readouterr().err
-    for words in ("1 of 28 files of 16,000 Hz", "1 recording is silent", "1 row repeated"):
+    for words in ("1 file of 16,000 Hz is resampled to 8,000 Hz", "1 recording is silent", "1 row repeated"):
         assert words in said
     page = (tmp_path / "run" / "report.html").read_text()
     for words in ("The worst sentences (test data)", "Confused words", "(nothing)"):

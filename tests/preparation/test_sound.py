@@ -63,7 +63,7 @@ def test_files_of_several_rates_come_to_one(tmp_path):
         write(tmp_path / "b" / f"{n}.wav", "b", rate=22050 if n == 0 else 8000)
     found = read_source(str(tmp_path), "classification")
     assert (found.reading.sample_rate, found.reading.mel_bins) == (8000, 40)
-    assert any("1 of 6 files of 22,050 Hz are brought to 8,000 Hz" in note for note in found.dataset.notes)
+    assert any("1 file of 22,050 Hz is resampled to 8,000 Hz" in note for note in found.dataset.notes)
     again = read_source(str(tmp_path / "b" / "0.wav"), "classification", found.reading, predicting=True)
     np.testing.assert_array_equal(again.dataset.train.values, found.dataset.train[3:4].values)
 

@@ -22,7 +22,7 @@ from tidegate.data.recordings import (
 )
 from tidegate.data.table import Table
 from tidegate.errors import ConfigError, DataError
-from tidegate.preparation.acoustics import BINS, LogMel, usual_rate
+from tidegate.preparation.acoustics import BINS, LogMel, resampled, usual_rate
 from tidegate.preparation.columns import folded
 from tidegate.preparation.reading import SOUND, Reading
 
@@ -121,10 +121,7 @@ def _heard(
     notes = [
         f"a step is {mel.shift_ms:g} ms of sound: the logarithm of {mel.bins} mel bands, at {mel.sample_rate:,} Hz"
     ]
-    if others := sorted(set(rates) - {mel.sample_rate}):
-        count = sum(rate != mel.sample_rate for rate in rates)
-        named = " and ".join(f"{rate:,}" for rate in others)
-        notes.append(f"{count:,} of {len(rates):,} files of {named} Hz are brought to {mel.sample_rate:,} Hz")
+    notes += resampled(rates, mel.sample_rate)
     features = []
     for n, file in enumerate(files):
         features.append(mel.read(file))

@@ -16,6 +16,7 @@ from tidegate.data.audio import is_sound, pieces_of, sample_rate_of, stream_soun
 from tidegate.data.recordings import Recording, Recordings, read_recordings
 from tidegate.errors import ConfigError, DataError
 from tidegate.preparation import Reading
+from tidegate.preparation.acoustics import resampled
 from tidegate.preparation.reading import SOUND
 from tidegate.preparation.transcripts import Transcripts
 from tidegate.tasks.base import Material, Say, Tell
@@ -247,13 +248,7 @@ def sound_notes(model: SpeechRecognizer, recordings: Sequence[Recording]) -> lis
     mel = model.preparation_.mel
     if mel is None:
         return []
-    rates = [sample_rate_of(path) for path, _ in recordings if is_sound(path)]
-    others = sorted({rate for rate in rates if rate != mel.sample_rate})
-    if not others:
-        return []
-    count = sum(rate != mel.sample_rate for rate in rates)
-    named = " and ".join(f"{rate:,}" for rate in others)
-    return [f"{count:,} of {len(rates):,} files of {named} Hz are brought to {mel.sample_rate:,} Hz"]
+    return resampled([sample_rate_of(one.path) for one in recordings if is_sound(one.path)], mel.sample_rate)
 
 
 def unseen_notes(transcripts: Transcripts, texts: Sequence[str]) -> list[str]:
