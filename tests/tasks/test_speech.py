@@ -29,7 +29,7 @@ def learned():
 def utterances(count=21, patch=3, **options):
     random = np.random.default_rng(0)
     features = [random.normal(size=(random.integers(20, 60), 4)).astype(np.float32) for _ in range(count)]
-    return Utterances(features, [np.array([1, 2, 2])] * count, patch, batch_size=4, **options)
+    return Utterances(features, [np.array([1, 2, 2])] * count, ["abb"] * count, patch, batch_size=4, **options)
 
 
 def test_an_order_has_every_row_once_and_similar_lengths_together():
@@ -155,6 +155,8 @@ def test_saved_and_loaded_it_says_the_same(tmp_path, of):
             soundfile.write(tmp_path / f"{n}.wav", wave, RATE)
         X = [tmp_path / f"{n}.wav" for n in range(12)]
     options = {**SMALL, "sample_rate": None if of != "waveforms" else RATE}
+    if of == "features":
+        del options["mel_bins"]
     model = SpeechRecognizer(**options, stretch=0.1).fit(X, TEXTS[:12])
     model.save(tmp_path / "model")
     again = tidegate.load(tmp_path / "model")
@@ -173,6 +175,62 @@ def test_the_same_seed_learns_the_same():
 def test_whole_numbers_are_read_as_in_files(learned):
     as_int = [np.round(wave * 32768).astype(np.int16) for wave in HEARD[:2]]
     assert learned.predict(as_int) == learned.predict(HEARD[:2])
+
+
+def test_a_stream_takes_whole_numbers(learned):
+    pieces = [np.round(wave * 32768).astype(np.int16) for wave in HEARD[:3]]
+    assert " ".join(learned.stream(pieces)) == learned.predict([np.concatenate(pieces)])[0] != ""
+
+
+@pytest.mark.parametrize(
+    ("pieces", "rate", "error"),
+    [
+        ([HEARD[0], HEARD[1] * np.nan], None, DataError),
+        ([np.stack([HEARD[0]] * 2, axis=1)], None, DataError),
+        (["abc"], None, DataError),
+        (7, None, DataError),
+        ([HEARD[0][:1]], None, DataError),
+        ([], None, DataError),
+        *(([HEARD[0]], rate, ConfigError) for rate in (0, -5, "a", 8000.5, True)),
+    ],
+)
+def test_a_stream_that_cannot_be_heard_is_refused(learned, pieces, rate, error):
+    with pytest.raises(error, match=r"^got .*; wanted .*; do "):
+        list(learned.stream(pieces, rate))
+
+
+def test_an_unknown_argument_is_refused(learned):
+    for call in (learned.predict, lambda X, **more: learned.metrics(X, OTHERS[:1], **more)):
+        with pytest.raises(TypeError, match="bema"):
+            call(HEARD[:1], bema=3)
+
+
+def test_a_score_without_words_is_refused(learned):
+    with pytest.raises(DataError, match="empty transcript"):
+        learned.metrics(HEARD[:2], ["ab", "?"])
+
+
+def test_texts_are_scored_as_they_are_written(learned):
+    texts = learned.predict(HEARD[:2])
+    assert learned.metrics(HEARD[:2], [f" {text}!" for text in texts])["wer"] == 0
+
+
+def test_a_character_that_was_never_seen_is_an_error_while_training(learned):
+    learner = learned._learner()
+    metrics = learner.metrics(torch.device("cpu"))
+    # The second recording is padded: behind its three steps nothing is heard.
+    logits = torch.full((5, 2, 6), -9.0)
+    logits[:, :, 2], logits[3:, 1] = 0, torch.tensor([-9, -9, -9, 0, -9, -9.0])
+    part = examples_of(learned, ["a", "ax"])
+    learner.update(metrics, (logits, torch.tensor([5, 3])), part)
+    assert metrics.compute()["cer"] == pytest.approx(1 / 3)
+
+
+def examples_of(model, texts):
+    (part,) = model._ready([np.zeros((30, 20), dtype=np.float32)] * len(texts), texts, texts).parts(
+        torch.arange(len(texts)), torch.arange(len(texts))
+    )
+    return part
 
 
 def test_errors_are_counted_over_words():
@@ -194,7 +252,12 @@ def test_errors_are_counted_over_words():
         ({}, [WAVES[0], WAVES[1][:0]], ["a", "b"], DataError),
         ({}, [WAVES[0], np.stack([WAVES[1]] * 2)], ["a", "b"], DataError),
         ({}, [WAVES[0], WAVES[1] * np.nan], ["a", "b"], DataError),
-        ({}, [np.zeros((5, 3)), np.zeros((5, 4))], ["a", "b"], DataError),
+        ({}, [np.zeros((500, 2)), np.zeros((500, 2))], ["a", "b"], DataError),
+        ({"sample_rate": None}, [np.zeros((50, 20))] * 2, ["a", "b"], DataError),
+        ({"sample_rate": None, "mel_bins": 40}, [np.zeros((5, 3)), np.zeros((5, 4))], ["a", "b"], DataError),
+        ({}, WAVES[0], ["a"], DataError),
+        ({}, [[[1.0], [1.0, 2.0]]], ["a"], DataError),
+        ({}, WAVES[:2], ["a", "..."], DataError),
         ({}, WAVES[:2], ["a" * 200, "b"], DataError),
         ({"sample_rate": None}, WAVES[:2], ["a", "b"], ConfigError),
         ({"sample_rate": 10}, WAVES[:2], ["a", "b"], ConfigError),
