@@ -144,6 +144,27 @@ def test_a_manifest_may_be_in_another_encoding(tmp_path, encoding):
         assert found(read_recordings(tmp_path / "m.csv").train) == {"a.wav": "é"}
 
 
+@pytest.mark.parametrize("name", ["a.wav", "~a.wav", " lead.wav", "clips\\b.wav", "./a.wav"])
+def test_a_file_is_found_as_it_is_written(tmp_path, name):
+    files(tmp_path, "a.wav", "~a.wav", " lead.wav", "clips/b.wav")
+    (tmp_path / "m.jsonl").write_text(json.dumps({"audio_file": name, "wrd": "one"}))
+    assert found(read_recordings(tmp_path / "m.jsonl").train) == {name.rsplit("\\")[-1].rsplit("/")[-1]: "one"}
+
+
+def test_ljspeech_lacks_a_file(tmp_path):
+    files(tmp_path, "wavs/LJ2.wav")
+    (tmp_path / "metadata.csv").write_text("LJ1|One|one\nLJ2|Two|two\n")
+    with pytest.raises(DataError, match=r"1 of 2 files that are missing \(LJ1\)"):
+        read_recordings(tmp_path)
+
+
+def test_recordings_have_the_names_of_their_source(tmp_path):
+    files(tmp_path / "x" / "y", "a.wav", "b.wav")
+    (tmp_path / "m.csv").write_text("path\nx/./y/b.wav\n")
+    for source, names in (("x", ["y/a.wav", "y/b.wav"]), ("x/y/a.wav", ["a.wav"]), ("m.csv", ["x/./y/b.wav"])):
+        assert [one.name for one in read_recordings(tmp_path / source, transcribed=False).train] == names
+
+
 def test_sphinx_lists_tell_the_parts(tmp_path):
     files(tmp_path, "an4/feat/x/u1.mfc", "an4/feat/x/u2.mfc")
     for part, name, text in (("train", "u1", "<s> GO ++NOISE++ ON </s>"), ("test", "u2", "STOP")):

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
 PATHS = (
     "path", "audio_filepath", "audio_path", "wav_path", "wav_filename", "file_name", "filename", "filepath", "file",
-    "audio", "wav",
+    "audio", "audio_file",
+    "wav",
 )  # fmt: skip
 """Names of a manifest's column of files, without case."""
-TEXTS = ("text", "sentence", "transcript", "transcription", "normalized_text", "words", "label")
+TEXTS = ("text", "sentence", "transcript", "transcription", "normalized_text", "words", "wrd", "label")
 """Names of its column of transcripts."""
 PLACES = ("", "clips", "wavs", "wav", "audio", "feat", "features", "data", "recordings")
 """Folders beside a manifest in which its files may lie."""
@@ -48,6 +49,8 @@ class Recording(NamedTuple):
     path: Path
     text: str | None = None
     """What is said in it; none where it is not known."""
+    name: str = ""
+    """As the manifest has it, or its path in the folder."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,9 @@ class Recordings:
         """A checksum of the files and what is said in them, by part."""
         digest = hashlib.blake2b(digest_size=16)
         for part in (self.train, self.validation, self.test):
-            for path, text in part:
-                digest.update(hashlib.blake2b(path.read_bytes(), digest_size=16).digest())
-                digest.update(f"{text}\0".encode("utf-8", "surrogatepass"))
+            for one in part:
+                digest.update(hashlib.blake2b(one.path.read_bytes(), digest_size=16).digest())
+                digest.update(f"{one.text}\0".encode("utf-8", "surrogatepass"))
             digest.update(b"\1")
         return digest.hexdigest()
 
@@ -92,12 +95,12 @@ def read_recordings(source: str | Path, transcribed: bool = True, columns: Seque
     Raises:
         DataError: there are no recordings, files of a manifest are missing, or transcripts are.
     """
-    path = _path(source)
+    path = base = _path(source)
     if path.is_dir():
         path = _only_folder(path)
         found = _from_folder(path, transcribed, columns)
     elif is_sound(path) or is_features(path):
-        found = Recordings((Recording(path),), name=path.stem)
+        found = Recordings((Recording(path, name=path.name),), name=path.stem)
     else:
         found = _from_manifests(
             [path, *(one for some in beside(path, _bare(path)).values() for one in some)], transcribed, columns
@@ -115,7 +118,16 @@ def read_recordings(source: str | Path, transcribed: bool = True, columns: Seque
             wanted="what is said in each recording",
             do="fill them, or remove those recordings",
         )
-    return _without_duplicates(found)
+    return _without_duplicates(_named(found, base))
+
+
+def _named(found: Recordings, base: Path) -> Recordings:
+    """Recordings that no manifest names, by their paths in a folder."""
+
+    def named(part: tuple[Recording, ...]) -> tuple[Recording, ...]:
+        return tuple(one if one.name else one._replace(name=str(one.path.relative_to(base))) for one in part)
+
+    return replace(found, train=named(found.train), validation=named(found.validation), test=named(found.test))
 
 
 def has_recordings(source: Path) -> bool:
@@ -416,7 +428,7 @@ def _rows(manifest: Path, transcribed: bool, columns: Sequence[str]) -> tuple[li
     place = _places(manifest)
     found = [(place(name), name, text) for name, text in rows]
     _refuse_missing(manifest, [name for path, name, _ in found if path is None], len(found))
-    return [Recording(path, text) for path, _, text in found if path is not None], notes
+    return [Recording(path, text, name) for path, name, text in found if path is not None], notes
 
 
 def _columns(
@@ -509,7 +521,8 @@ def _ljspeech(manifest: Path) -> list[tuple[str, str | None]] | None:
     lines = [line for line in _lines(manifest) if line.strip()]
     cells = [line.split("|") for line in lines]
     place = _places(manifest)
-    if not cells or not all(2 <= len(one) <= 4 for one in cells[:20]) or place(cells[0][0]) is None:
+    some = cells[:20]
+    if not all(2 <= len(one) <= 4 for one in some) or not any(place(one[0]) for one in some):
         return None
     # The third field has numbers and abbreviations in words.
     return [
@@ -523,16 +536,21 @@ def _places(manifest: Path) -> Callable[[str], Path | None]:
     folders = [one for one in folders if one.is_dir()]
 
     def place(name: str) -> Path | None:
+        bare = name.strip()
+        ways: list[str | Path] = [name, bare, PureWindowsPath(bare).as_posix()] if bare else []
+        if bare.startswith("~/"):
+            ways.append(Path.home() / bare[2:])
         for folder in folders:
-            try:
-                path = folder / Path(name.strip()).expanduser()
-                if path.is_file():
-                    return path
-                for ending in (*SOUND, *FEATURES) if not (is_sound(path) or is_features(path)) else ():
-                    if (named := path.with_name(path.name + ending)).is_file():
-                        return named
-            except (OSError, RuntimeError, ValueError):
-                return None
+            for written in ways:
+                try:
+                    path = folder / written
+                    if path.is_file():
+                        return path
+                    for ending in (*SOUND, *FEATURES) if not (is_sound(path) or is_features(path)) else ():
+                        if (named := path.with_name(path.name + ending)).is_file():
+                            return named
+                except (OSError, ValueError):
+                    continue
         return None
 
     return place
