@@ -162,7 +162,7 @@ def test_saved_and_loaded_it_says_the_same(tmp_path, of):
     again = tidegate.load(tmp_path / "model")
     assert again.predict(X) == model.predict(X)
     heard, _ = model._features(X, model.preparation_.mel, model.preparation_.channels)
-    for one, other in zip(model.log_shares(heard), again.log_shares(heard), strict=True):
+    for one, other in zip(model.log_probs(heard), again.log_probs(heard), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -213,8 +213,8 @@ class Speech(Learner):
         self.transcripts = transcripts
 
     def losses(self, output: tuple[Tensor, Tensor], part: Part) -> Tensor:
-        log_shares, steps = output
-        return F.ctc_loss(log_shares, part.y, steps, part.signs, blank=BLANK, reduction="sum")
+        log_probs, steps = output
+        return F.ctc_loss(log_probs, part.y, steps, part.signs, blank=BLANK, reduction="sum")
 
     def metrics(self, device: torch.device) -> MetricCollection:
         from torchmetrics.text import CharErrorRate, WordErrorRate
@@ -222,11 +222,11 @@ class Speech(Learner):
         return MetricCollection({"wer": WordErrorRate(), "cer": CharErrorRate()}, compute_groups=False).to(device)
 
     def update(self, metrics: MetricCollection, output: tuple[Tensor, Tensor], part: Part) -> None:
-        log_shares, steps = output
+        log_probs, steps = output
         heard = []
         for b, count in enumerate(steps.tolist()):
             greedy = Greedy()
-            greedy(log_shares[:count, b].detach().cpu().numpy())
+            greedy(log_probs[:count, b].detach().cpu().numpy())
             heard.append(self.transcripts.decode(greedy.numbers))
         metrics.update(heard, part.said)
 
@@ -455,16 +455,16 @@ class SpeechRecognizer(Estimator):
             if said:
                 self.decode_by(**said)
             found = []
-            for log_shares in self.log_shares(features):
+            for log_probs in self.log_probs(features):
                 decoder = self._decoder()
-                decoder(log_shares)
+                decoder(log_probs)
                 found.append(self.transcripts_.decode(decoder.numbers))
             return found
         finally:
             self.beam_ = before
 
-    def log_shares(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The logarithm of the share of each sign at each step [steps, V], for features that are not prepared yet."""
+    def log_probs(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The log-probabilities of the signs at each step [steps, V], for features that are not prepared yet."""
         ready = [torch.from_numpy(self.preparation_(one)) for one in features]
         lengths = np.array([len(one) for one in ready])
         found: list[Any] = [None] * len(ready)
@@ -472,9 +472,9 @@ class SpeechRecognizer(Estimator):
         with torch.inference_mode():
             for rows in batches_by_length(lengths, MOST_RECORDINGS, MOST_FRAMES):
                 x = nn.utils.rnn.pad_sequence([ready[n] for n in rows], batch_first=True).to(device)
-                log_shares, steps = self.network_(x, torch.from_numpy(lengths[rows]))
+                log_probs, steps = self.network_(x, torch.from_numpy(lengths[rows]))
                 for b, n in enumerate(rows.tolist()):
-                    found[n] = log_shares[: int(steps[b]), b].cpu().numpy()
+                    found[n] = log_probs[: int(steps[b]), b].cpu().numpy()
         return found
 
     def stream(self, pieces: Iterable[np.ndarray], sample_rate: int | None = None) -> Iterator[str]:
@@ -508,7 +508,9 @@ class SpeechRecognizer(Estimator):
     def _stream(self, features: Iterator[np.ndarray]) -> Iterator[str]:
         decoder, network, patch = self._decoder(), Stream(self.network_), self.network_.patch
         before = torch.zeros(1, (CONTEXT - 1) * patch, self.preparation_.channels)
-        rest, told = torch.empty(1, 0, before.shape[2]), 0
+        rest = torch.empty(1, 0, before.shape[2])
+        open_word: list[int] = []
+        space = self.transcripts_.signs.find(" ") + 1
 
         def hear(frames: Tensor) -> None:
             nonlocal before
@@ -521,18 +523,14 @@ class SpeechRecognizer(Estimator):
             if whole := rest.shape[1] // patch * patch:
                 hear(rest[:, :whole])
                 rest = rest[:, whole:]
+                numbers = [*open_word, *decoder.take()]
                 # The last word may go on.
-                words = self.transcripts_.decode(decoder.sure).split()
-                sure = len(words) - (not self._ends(decoder.sure))
-                yield from words[told:sure]
-                told = max(told, sure)
+                end = len(numbers) - numbers[::-1].index(space) if space in numbers else 0
+                open_word = numbers[end:]
+                yield from self.transcripts_.decode(numbers[:end]).split()
         if rest.shape[1]:
             hear(rest)
-        yield from self.transcripts_.decode(decoder.numbers).split()[told:]
-
-    def _ends(self, numbers: Sequence[int]) -> bool:
-        """Whether the last word is whole."""
-        return bool(numbers) and self.transcripts_.signs[numbers[-1] - 1] == " "
+        yield from self.transcripts_.decode([*open_word, *decoder.numbers]).split()
 
     def score(self, X: Any, y: Any) -> float:
         """1 - the word error rate, which may be below zero."""
