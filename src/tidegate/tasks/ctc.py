@@ -15,8 +15,9 @@ from tidegate.preparation.transcripts import BLANK
 
 LEAST_PROBABILITY = 1e-4
 """Signs of a frame below this are not followed by the beam search."""
-PRUNED_AFTER = 50
-"""Frames after which the beam search forgets prefixes that it no longer follows."""
+PRUNED_AFTER, IN_DOUBT = 50, 100
+"""Frames after which the beam search forgets prefixes that it no longer follows, and for which a sign is in doubt at
+least: then what the most probable prefix has is settled."""
 
 
 class Greedy:
@@ -52,13 +53,19 @@ class Greedy:
 class _Prefix:
     """A node of the tree of the prefixes that are followed."""
 
-    __slots__ = ("children", "factor", "number", "parent", "said")
+    __slots__ = ("born", "children", "factor", "number", "parent", "said")
 
-    def __init__(self, parent: _Prefix | None, number: int, factor: float) -> None:
-        self.parent, self.number, self.factor = parent, number, factor
+    def __init__(self, parent: _Prefix | None, number: int, factor: float, born: int) -> None:
+        self.parent, self.number, self.factor, self.born = parent, number, factor, born
         self.children: dict[int, _Prefix] = {}
         self.said: Any = None
         """What the language model says of it."""
+
+    def goes_on_from(self, other: _Prefix) -> bool:
+        node: _Prefix | None = self
+        while node is not None and node is not other:
+            node = node.parent
+        return node is other
 
     def numbers(self) -> list[int]:
         """The signs behind the root of the tree."""
@@ -81,7 +88,7 @@ class BeamSearch:
 
     def __init__(self, width: int, scorer: Scorer | None = None, weight: float = 0.5, bonus: float = 0.5) -> None:
         self.width, self.scorer, self.weight, self.bonus = width, scorer, weight, bonus
-        root = _Prefix(None, BLANK, 1.0)
+        root = _Prefix(None, BLANK, 1.0, 0)
         if scorer is not None:
             root.said = scorer.begin()
         self.beam: dict[_Prefix, tuple[float, float]] = {root: (1.0, 0.0)}
@@ -96,6 +103,7 @@ class BeamSearch:
             self._step(probabilities)
             self._heard += 1
             if self._heard % PRUNED_AFTER == 0:
+                self._decide()
                 self._settle()
                 self._prune()
 
@@ -128,7 +136,7 @@ class BeamSearch:
             factor = 1.0
             if self.scorer is not None:
                 factor = math.exp(self.weight * self.scorer.log_prob(node.said, number) + self.bonus)
-            child = node.children[number] = _Prefix(node, number, factor)
+            child = node.children[number] = _Prefix(node, number, factor, self._heard)
         return child
 
     @property
@@ -141,6 +149,16 @@ class BeamSearch:
         self._settle()
         found, self._sure = self._sure, []
         return found
+
+    def _decide(self) -> None:
+        """Follow the prefixes alone that have the older signs of the most probable one.
+
+        A place that was in doubt more than any after it would stay so without end.
+        """
+        old = next(iter(self.beam))
+        while old.parent is not None and old.born > self._heard - IN_DOUBT:
+            old = old.parent
+        self.beam = {node: p for node, p in self.beam.items() if node.goes_on_from(old)}
 
     def _settle(self) -> None:
         """Make the last node that all prefixes probability the root."""
