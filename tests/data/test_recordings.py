@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tidegate.data.recordings import read_recordings
+from tidegate.data.recordings import Recording, Recordings, read_recordings
 from tidegate.errors import DataError
 
 
@@ -191,6 +191,13 @@ def test_the_fingerprint_changes_with_sound_and_text(tmp_path):
         (tmp_path / "m.csv").write_text(f"path,text\na.wav,{text}\n")
         seen.add(read_recordings(tmp_path / "m.csv").fingerprint())
     assert len(seen) == 3
+
+
+def test_the_fingerprint_changes_with_the_part(tmp_path):
+    one, other = Recording(tmp_path / "a.wav", "one"), Recording(tmp_path / "b.wav", "two")
+    files(tmp_path, "a.wav", "b.wav")
+    some = [Recordings((one, other)), Recordings((one,), (other,)), Recordings((one,), (), (other,))]
+    assert len({read.fingerprint() for read in some}) == 3
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tidegate.preparation.transcripts import Transcripts, aligned_frames
         (["go"], {"punctuation": True}, "go!", "go!"),
         (["it's"], {}, "'it's' well-known - so", "it's well-known so"),
         (["e\u0301"], {}, "e\u0301t\u00e9", "\u00e9t\u00e9"),
+        (["Go on"], {}, "\u03aa\u0301", "\u0390"),
         (["नमस्ते"], {}, "नमस्ते।", "नमस्ते"),
     ],
 )

@@ -122,6 +122,12 @@ def test_scores_are_those_of_the_language_model(language):
     assert -math.log(factor) == pytest.approx(language.surprise("ab ")[0].sum(), rel=1e-4)
 
 
+def test_a_text_begins_a_line_where_the_model_knows_lines():
+    model = LanguageModel(hidden_size=16, steps=60, chunk=16, batch_size=4).fit("ab\nab ab\n" * 50)
+    scorer = Scorer(model, "ab ")
+    assert -scorer.log_prob(scorer.begin(), 2) == pytest.approx(model.surprise("\nb")[0][1], rel=1e-4)
+
+
 def test_letters_are_scored_in_the_case_that_is_known(language):
     assert Scorer(language, "AB ").units[1:] == Scorer(language, "ab ").units[1:]
 

@@ -71,6 +71,38 @@ def test_what_is_hidden_is_a_stretch_of_frames_and_of_features():
     assert torch.equal(changed == 0, frames.unsqueeze(1) | features)
 
 
+def test_hiding_leaves_the_data_as_it_was():
+    examples = utterances(masks=2)
+    before = [one.clone() for one in examples.features]
+    (part,) = examples.parts(torch.arange(4), torch.arange(4), (0, 0, 0))
+    assert all(map(torch.equal, before, examples.features))
+    assert not torch.equal(part.x[0, : len(before[0])], before[0])
+
+
+def test_each_recording_is_changed_in_its_own_way():
+    same = [np.ones((60, 20), dtype=np.float32)] * 4
+    examples = Utterances(same, [np.array([1])] * 4, ["a"] * 4, 3, batch_size=4, masks=2)
+    (part,) = examples.parts(torch.arange(4), torch.arange(4), (0, 0, 0))
+    assert len({one.numpy().tobytes() for one in part.x}) == 4
+
+
+def test_what_is_held_out_is_not_learned():
+    features = [np.full((60, 20), n, dtype=np.float32) for n in range(30)]
+    model = SpeechRecognizer(**SMALL, validation_share=0.2)
+    texts = [sign * 3 for sign in "abcdefghijklmnopqrstuvwxyzäöüß"]
+    train, held = model._set_up((features, texts, texts), ((), (), ()), None)
+    assert held is not None and len(held) == 6 and {*train.texts, *held.texts} == set(texts) and len(train) == 24
+
+
+def test_features_are_dropped_before_each_layer_but_the_first():
+    network = SpeechNetwork(4, 6, cell="rnn", hidden_size=8, num_layers=3, bidirectional=True, patch=3, dropout=0.5)
+    seen = []
+    network.dropout.register_forward_hook(lambda module, args, output: seen.append((args[0].shape[2], output)))
+    network(torch.randn(2, 30, 4))
+    assert [width for width, _ in seen] == [16, 16, 16]
+    assert all(bool((output == 0).all(dim=0).any()) for _, output in seen)
+
+
 def test_a_faster_recording_still_holds_what_is_said():
     examples = utterances(stretch=0.5)
     said = torch.tensor([1, 1, 2, 3])
