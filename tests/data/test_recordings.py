@@ -27,9 +27,11 @@ def test_a_manifest_names_files_and_texts(tmp_path):
 
 
 def test_nemo_and_common_voice_and_ljspeech_manifests(tmp_path):
-    for name in ("nemo.jsonl", "nemo.json"):
+    row = {"audio_filepath": "a.wav", "duration": 1.5, "text": "hey"}
+    written = (json.dumps(row), json.dumps(row), json.dumps([row], indent=2))
+    for name, content in zip(("nemo.jsonl", "nemo.json", "array.json"), written, strict=True):
         files(tmp_path / "nemo", "a.wav")
-        (tmp_path / "nemo" / name).write_text(json.dumps({"audio_filepath": "a.wav", "duration": 1.5, "text": "hey"}))
+        (tmp_path / "nemo" / name).write_text(content)
         assert found(read_recordings(tmp_path / "nemo" / name).train) == {"a.wav": "hey"}
     files(tmp_path / "cv", "clips/a.mp3", "clips/b.mp3")
     for part, name in (("train", "a"), ("test", "b"), ("validated", "b")):
@@ -209,6 +211,8 @@ def test_the_fingerprint_changes_with_the_part(tmp_path):
         ("name,text\na.wav,one\n", "without a column of files"),
         ("path,text\na.wav,\n", "an empty cell"),
         ("path,text\n", "0 rows"),
+        ("path\ttext\na.wav\tone\ttwo\n", "3 cells in .*line 2"),
+        ("path\ttext\na.wav\t\n", "an empty cell in .*line 2"),
         ("path,text\na.wav,one\na.wav,two\n", "two transcripts"),
     ],
 )
@@ -218,6 +222,24 @@ def test_a_manifest_that_cannot_be_used_is_refused(tmp_path, manifest, says):
     with pytest.raises(DataError, match=r"^got .*; wanted .*; do ") as error:
         read_recordings(tmp_path / "m.csv")
     assert error.match(says)
+
+
+def test_an_array_that_is_no_json_is_refused(tmp_path):
+    (tmp_path / "m.json").write_text('[{"path": "a.wav", "text": "one"},')
+    with pytest.raises(DataError, match="no JSON"):
+        read_recordings(tmp_path / "m.json")
+
+
+def test_a_manifest_of_labels_is_refused_in_its_words(tmp_path):
+    files(tmp_path, "a.wav")
+    for manifest, says in (
+        ("path,name\na.wav,one\n", "without a column of labels"),
+        ("path,emotion\na.wav,\n", "a file and its label"),
+        ("path,emotion\na.wav,one\na.wav,two\n", "two labels"),
+    ):
+        (tmp_path / "m.csv").write_text(manifest)
+        with pytest.raises(DataError, match=says):
+            read_recordings(tmp_path / "m.csv", columns=("emotion",))
 
 
 def test_other_sources_that_cannot_be_used_are_refused(tmp_path):

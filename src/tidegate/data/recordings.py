@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -114,11 +115,16 @@ def read_recordings(source: str | Path, transcribed: bool = True, columns: Seque
         )
     if transcribed and (blank := [one.path for one in found.all if not (one.text or "").strip()]):
         raise DataError(
-            got=f"{_counted(len(blank), 'blank transcript')}, the first of {blank[0]}",
-            wanted="what is said in each recording",
+            got=f"{_counted(len(blank), f'blank {_what(columns)}')}, the first of {blank[0]}",
+            wanted=f"a {_what(columns)} for each recording",
             do="fill them, or remove those recordings",
         )
-    return _without_duplicates(_named(found, base))
+    return _without_duplicates(_named(found, base), _what(columns))
+
+
+def _what(columns: Sequence[str]) -> str:
+    """What a manifest's column of these names holds."""
+    return "transcript" if columns is TEXTS else "label"
 
 
 def _named(found: Recordings, base: Path) -> Recordings:
@@ -434,13 +440,12 @@ def _rows(manifest: Path, transcribed: bool, columns: Sequence[str]) -> tuple[li
 def _columns(
     manifest: Path, transcribed: bool, columns: Sequence[str]
 ) -> tuple[list[str], list[str | None], list[str]]:
-    # NeMo's manifests are JSON lines, too.
-    table: Table = JsonLines(manifest) if manifest.suffix.lower() == ".json" else _opened(manifest)
+    table = _opened(manifest)
     folded = {name.strip().casefold(): name for name in reversed(table.columns)}
     path = next((folded[name] for name in PATHS if name in folded), None)
     text = next((folded[name.casefold()] for name in columns if name.casefold() in folded), None)
     if not table.header or path is None or (transcribed and text is None):
-        lacking = "files" if path is None else "transcripts"
+        lacking = "files" if path is None else f"{_what(columns)}s"
         raise DataError(
             got=f"{manifest} without a column of {lacking} (it has {listed(table.columns)})",
             wanted=f"one named {', '.join(PATHS[:2] if path is None else columns[:3])} or the like",
@@ -455,7 +460,7 @@ def _columns(
             row = int(holes.argmax())
             raise DataError(
                 got=f"an empty cell in {manifest}, {table.place(row)}, column {name!r}",
-                wanted="a file and what is said in it",
+                wanted=f"a file and its {_what(columns)}",
                 do="fill or remove the row",
             )
     if "offset" in folded and _any_number(table.read(columns=[folded["offset"]])[folded["offset"]]):
@@ -468,6 +473,10 @@ def _columns(
 
 
 def _opened(manifest: Path) -> Table:
+    if manifest.suffix.lower() == ".json":
+        # NeMo's manifests are JSON lines, others an array.
+        start = next((line.strip() for line in _lines(manifest) if line.strip()), "")
+        return JsonArray(manifest) if start.startswith("[") else JsonLines(manifest)
     if ending_of(manifest) in TEXT and "\t" in next(iter(_lines(manifest)), ""):
         return TabLines(manifest)
     return open_table(manifest)
@@ -501,6 +510,20 @@ class TabLines(Table):
             name: [_unquoted(row[self._positions[name]].strip()) or None for _, row in self.rows] for name in columns
         }
         return pd.DataFrame(cells, dtype=object)
+
+
+class JsonArray(JsonLines):
+    """An object a row, all in one array."""
+
+    def _rows(self, source: Source) -> Iterator[dict[str, Any]]:
+        try:
+            rows = json.loads("\n".join(_lines(self.path)))
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                got=f"{self.path} that is no JSON ({error})", wanted="an array of objects", do="correct it"
+            ) from None
+        for number, row in enumerate(rows, start=1):
+            yield self._row(json.dumps(row), number)
 
 
 def _unquoted(cell: str) -> str:
@@ -566,8 +589,8 @@ def _refuse_missing(manifest: Path, missing: Sequence[str], all_of_them: int) ->
         )
 
 
-def _without_duplicates(found: Recordings) -> Recordings:
-    """Each file once; DataError where one has two transcripts, or is in two parts."""
+def _without_duplicates(found: Recordings, kind: str) -> Recordings:
+    """Each file once; DataError where one has two transcripts or labels, or is in two parts."""
     texts: dict[Path, str | None] = {}
     places: dict[Path, str] = {}
     parts: dict[str, list[Recording]] = {"train": [], "validation": [], "test": []}
@@ -580,7 +603,7 @@ def _without_duplicates(found: Recordings) -> Recordings:
                 parts[name].append(one)
                 continue
             if texts[key] != one.text or places[key] != name:
-                what = "with two transcripts" if texts[key] != one.text else f"in {places[key]} and in {name}"
+                what = f"with two {kind}s" if texts[key] != one.text else f"in {places[key]} and in {name}"
                 raise DataError(got=f"{one.path} {what}", wanted="each file once", do="remove the row that is wrong")
             again += 1
     if not again:
