@@ -43,7 +43,7 @@ def test_signs_that_were_never_seen_are_told_and_left_out():
 
 def test_what_is_done_is_told():
     told = Transcripts.fit(["Go on."]).told(["Go on."])
-    assert "small letters" in told and "punctuation" in told
+    assert "lower case" in told and "punctuation" in told
     assert Transcripts.fit(["go on"]).told(["go on"]) == ""
 
 

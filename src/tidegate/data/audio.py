@@ -147,7 +147,7 @@ def resample(waveform: np.ndarray, rate: int, to: int) -> np.ndarray:
 
 
 class Resampler:
-    """Brings pieces of a waveform to another rate, the same samples however it was cut."""
+    """Resamples pieces of a waveform, to the same samples however it was cut."""
 
     def __init__(self, rate: int, to: int) -> None:
         try:

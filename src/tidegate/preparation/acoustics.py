@@ -31,7 +31,7 @@ class LogMel:
     """
 
     sample_rate: int
-    """Hz; waveforms of other rates are brought to it."""
+    """Hz; waveforms of other rates are resampled to it."""
     bins: int = BINS
     frame_ms: float = 25.0
     shift_ms: float = 10.0
@@ -183,7 +183,7 @@ class Acoustics:
 
 
 class Centering:
-    """Brings features to mean 0 and deviation 1, around the mean of all frames so far.
+    """Brings features to mean 0 and standard deviation 1, around the mean of all frames so far.
 
     The mean of the training data counts as `PRIOR` frames before the first. However a recording is cut, the result
     has the same bits: sums are added up one after the other.

@@ -241,10 +241,11 @@ class SpeechRecognizer(Estimator):
         bidirectional: read every recording from both ends; without it a stream can be heard as it comes.
         patch: frames that are one step of the recurrence (subsampling in time).
         masks: stretches of frames, and of features, that are hidden in training (SpecAugment, Park et al. 2019).
-        stretch: by how much recordings are made slower or faster in training, at most.
-        sample_rate: Hz of waveforms, and to which files are brought; none for what most files have, 16 kHz at most.
+        stretch: by how much recordings are made slower or faster in training, at most; from 0 to below 1.
+        sample_rate: Hz of waveforms, and to which files are resampled; none for what most files have, 16 kHz at most,
+            and for ready features.
         mel_bins: features of a frame of sound.
-        lower: whether letters of transcripts become small; none for where they have both cases.
+        lower: whether transcripts become lower case; none for where they have both cases.
         punctuation: whether punctuation stays in transcripts.
         dropout: share of features put to 0 in training.
         parameters: see `tidegate.tasks.base.Estimator`.
