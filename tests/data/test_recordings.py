@@ -153,6 +153,12 @@ def test_a_file_is_found_as_it_is_written(tmp_path, name):
     assert found(read_recordings(tmp_path / "m.jsonl").train) == {name.rsplit("\\")[-1].rsplit("/")[-1]: "one"}
 
 
+def test_a_header_between_bars_is_none_of_ljspeech(tmp_path):
+    files(tmp_path, "a.wav")
+    (tmp_path / "m.csv").write_text("audio_file|text|speaker_name\na.wav|one|ann\n")
+    assert found(read_recordings(tmp_path / "m.csv").train) == {"a.wav": "one"}
+
+
 def test_ljspeech_lacks_a_file(tmp_path):
     files(tmp_path, "wavs/LJ2.wav")
     (tmp_path / "metadata.csv").write_text("LJ1|One|one\nLJ2|Two|two\n")

@@ -339,7 +339,9 @@ def _words(path: Path, files: Sequence[Path]) -> Recordings:
     if lists := parts_of_lists(path, files):
         known = {one.path: one for one in recordings}
         parts = {name: [known[file] for file in some] for name, some in lists.items()}
-        return _of_parts(parts, [*notes, f"parts are those of {' and '.join(sorted(LISTS))}"])
+        return _of_parts(
+            parts, [*notes, f"parts are those of {' and '.join(name for name in LISTS if (path / name).is_file())}"]
+        )
     return Recordings(tuple(recordings), notes=tuple(notes))
 
 
@@ -546,6 +548,8 @@ def _ljspeech(manifest: Path) -> list[tuple[str, str | None]] | None:
     place = _places(manifest)
     some = cells[:20]
     if not all(2 <= len(one) <= 4 for one in some) or not any(place(one[0]) for one in some):
+        return None
+    if any(cell.strip().casefold() in PATHS for cell in some[0]):
         return None
     # The third field has numbers and abbreviations in words.
     return [
