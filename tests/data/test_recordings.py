@@ -150,7 +150,9 @@ def test_a_manifest_may_be_in_another_encoding(tmp_path, encoding):
 def test_a_file_is_found_as_it_is_written(tmp_path, name):
     files(tmp_path, "a.wav", "~a.wav", " lead.wav", "clips/b.wav")
     (tmp_path / "m.jsonl").write_text(json.dumps({"audio_file": name, "wrd": "one"}))
-    assert found(read_recordings(tmp_path / "m.jsonl").train) == {name.rsplit("\\")[-1].rsplit("/")[-1]: "one"}
+    (tmp_path / "m.csv").write_text(f"audio_file,wrd\n{name},one\n")
+    for manifest in ("m.jsonl", "m.csv"):
+        assert found(read_recordings(tmp_path / manifest).train) == {name.rsplit("\\")[-1].rsplit("/")[-1]: "one"}
 
 
 def test_a_header_between_bars_is_none_of_ljspeech(tmp_path):

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -562,6 +563,12 @@ def _places(manifest: Path) -> Callable[[str], Path | None]:
     folders = [manifest.parent / one for one in (*PLACES, _bare(manifest))]
     folders = [one for one in folders if one.is_dir()]
 
+    @cache
+    def padded() -> dict[str, Path]:
+        """The files whose names begin or end with a space, which the cells of a table lose."""
+        some = [one for folder in folders for one in folder.iterdir() if one.name != one.name.strip()]
+        return {one.name.strip(): one for one in some if one.is_file()}
+
     def place(name: str) -> Path | None:
         bare = name.strip()
         ways: list[str | Path] = [name, bare, PureWindowsPath(bare).as_posix()] if bare else []
@@ -578,7 +585,7 @@ def _places(manifest: Path) -> Callable[[str], Path | None]:
                             return named
                 except (OSError, ValueError):
                     continue
-        return None
+        return padded().get(bare)
 
     return place
 
