@@ -45,9 +45,12 @@ def test_speech_commands_has_a_list_of_its_test_part_and_noise(tmp_path):
     for word, n in (("yes", 1), ("yes", 2), ("no", 1), ("no", 2), ("_background_noise_", 1)):
         write(tmp_path / word / f"{n}.wav")
     (tmp_path / "testing_list.txt").write_text("yes/2.wav\n")
+    (tmp_path / "validation_list.txt").write_text("no/2.wav\n")
     data = read_dataset(str(tmp_path), "classification")
     assert sorted(data.train.y.tolist()) == ["no", "no", "yes"] and data.test.ids.tolist() == ["yes/2.wav"]
-    assert any("_background_noise_ (1 file)" in note for note in data.notes)
+    told = " ".join(data.notes)
+    assert "_background_noise_ (1 file)" in told and "validation_list.txt are trained on" in told
+    assert "no audio" not in told
 
 
 def test_a_manifest_has_labels(named, tmp_path):

@@ -71,6 +71,8 @@ def read_sound_files(
         of_test = np.isin(np.array(ids), [str(file.relative_to(root)) for file in lists["test"]])
         sequences, test = sequences[~of_test], sequences[of_test]
         notes.append(f"the test part ({len(test):,} files) is that of testing_list.txt")
+        if lists["validation"]:
+            notes.append("files of validation_list.txt are trained on, of which a part chooses the kept model")
     elif not predicting:
         sequences, test = parts_of(sequences)
         if test is not None:
