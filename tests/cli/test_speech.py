@@ -86,6 +86,40 @@ def test_a_stream_says_what_the_file_does(finished, capsys, monkeypatch):
     assert capsys.readouterr().out == said[0]
 
 
+def test_a_stream_that_is_cut_or_too_short_is_refused(finished, tmp_path, capsys, monkeypatch):
+    whole = (finished / "data" / "test1.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    soundfile.write(tmp_path / "short.wav", np.zeros(1), RATE)
+    for name, says in (("cut.wav", "ends early"), ("short.wav", "at least 5 ms")):
+        for source in (str(tmp_path / name), "-"):
+            monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((tmp_path / name).read_bytes())))
+            assert run(["predict", str(finished / "run"), source, "--stream"]) == 2
+            assert says in capsys.readouterr().err
+
+
+def test_what_predict_does_not_know_is_refused(finished, capsys):
+    for options, says in ((["some.wav", "--probabilities"], "--probabilities for speech"), (["-"], "add --stream")):
+        assert run(["predict", str(finished / "run"), *options]) == 2
+        said = capsys.readouterr().err
+        assert LINE.fullmatch(said) and says in said
+
+
+def test_rows_of_a_manifest_keep_their_names(finished, tmp_path, capsys):
+    (tmp_path / "m.jsonl").write_text(json.dumps({"path": f"{finished}/data/./test0.wav"}))
+    assert run(["predict", str(finished / "run"), str(tmp_path / "m.jsonl")]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith(f"{finished}/data/./test0.wav,")
+
+
+def test_ready_features_take_no_option_of_sound(tmp_path, capsys):
+    for n in range(4):
+        np.save(tmp_path / f"{n}.npy", np.random.default_rng(n).normal(size=(60, 13)))
+        (tmp_path / f"{n}.txt").write_text("ab")
+    for option in (["--sample-rate", "8000"], ["--mel-bins", "20"]):
+        command = ["fit", "speech", str(tmp_path), "--steps", "2", *option, "--out", str(tmp_path / "run")]
+        assert run(command) == 2
+        assert option[0][2:].replace("-", "_") in capsys.readouterr().err
+
+
 def test_a_language_model_is_asked(finished, tmp_path, capsys):
     (tmp_path / "texts.txt").write_text("\n".join(sentences(300, seed=3)))
     small = ["--hidden-size", "16", "--chunk", "16", "--batch-size", "4", "--steps", "20"]
@@ -161,7 +195,7 @@ def test_odd_sounds_are_read_and_told(tmp_path, capsys):
     (data / "train.csv").write_text((data / "train.csv").read_text() + "train3.wav," + sentences(24)[3] + "\n")
     assert run(["fit", "speech", str(data), *SMALL, "--steps", "2", "--out", str(tmp_path / "run")]) == 0
     said = capsys.readouterr().err
-    for words in ("1 of 28 files of 16,000 Hz", "1 recording is silent", "1 row repeated"):
+    for words in ("1 file of 16,000 Hz is resampled to 8,000 Hz", "1 recording is silent", "1 row repeated"):
         assert words in said
     page = (tmp_path / "run" / "report.html").read_text()
     for words in ("The worst sentences (test data)", "Confused words", "(nothing)"):

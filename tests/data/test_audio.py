@@ -7,7 +7,10 @@ import pytest
 
 from tests.sounds import spoken
 from tidegate.data.audio import (
+    UNKNOWN_SIZES,
     Resampler,
+    as_waveform,
+    pieces_of,
     read_features,
     read_sound,
     resample,
@@ -104,24 +107,84 @@ def test_what_is_no_sound_is_refused(tmp_path):
     assert "not finite" in refused(written(tmp_path / "inf.wav", infinite, subtype="FLOAT"))
 
 
-@pytest.mark.parametrize("name", ["x.wav", "x.flac"])
+@pytest.mark.parametrize("name", ["x.wav", "x.flac", "x.mp3", "x.ogg"])
 def test_a_file_that_was_cut_is_refused(tmp_path, name):
     path = written(tmp_path / name)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     refused(path)
+    with pytest.raises(DataError):
+        list(pieces_of(path))
+    if name == "x.wav":
+        with pytest.raises(DataError, match="a stream that ends early"):
+            list(stream_sound(io.BytesIO(path.read_bytes())))
 
 
-def test_a_size_that_a_pipe_left_open_is_no_cut(tmp_path):
+@pytest.mark.parametrize("size", UNKNOWN_SIZES)
+def test_a_size_that_a_pipe_left_open_is_no_cut(tmp_path, size):
     path = written(tmp_path / "x.wav")
     data = bytearray(path.read_bytes())
     at = data.index(b"data") + 4
-    data[at : at + 4] = b"\xff\xff\xff\xff"
-    path.write_bytes(data)
-    np.testing.assert_allclose(read_sound(path)[0], WAVE, atol=1e-4)
+    data[at : at + 4] = size.to_bytes(4, "little")
+    if size:
+        path.write_bytes(data)
+        np.testing.assert_allclose(read_sound(path)[0], WAVE, atol=1e-4)
+    pieces = [piece for piece, _ in stream_sound(io.BytesIO(data))]
+    np.testing.assert_allclose(np.concatenate(pieces), WAVE, atol=1e-4)
 
 
-@pytest.mark.parametrize("data", [b"RIFF", b"OggS" + bytes(100), b"RIFF1234WAVEfmt \x10\0\0\0" + bytes(16)])
+def test_what_lies_behind_the_samples_of_a_stream_is_no_sound(tmp_path):
+    data = written(tmp_path / "x.wav").read_bytes() + b"LIST" + (4000).to_bytes(4, "little") + bytes(4000)
+    assert sum(len(piece) for piece, _ in stream_sound(io.BytesIO(data))) == len(WAVE)
+
+
+def test_a_stream_of_the_extensible_format_is_read(tmp_path):
+    path = written(tmp_path / "x.wav", format="WAVEX", subtype="PCM_16")
+    pieces = [piece for piece, _ in stream_sound(io.BytesIO(path.read_bytes()))]
+    np.testing.assert_array_equal(np.concatenate(pieces), read_sound(path)[0])
+
+
+def test_samples_that_are_no_sound_are_refused_in_a_stream(tmp_path):
+    for value in (np.nan, 1e7):
+        path = written(tmp_path / "x.wav", np.where(np.arange(len(WAVE)) == 5, value, WAVE), subtype="FLOAT")
+        with pytest.raises(DataError, match="a stream with"):
+            list(stream_sound(io.BytesIO(path.read_bytes())))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.int32, np.uint8])
+def test_whole_numbers_are_scaled(kind):
+    info = np.iinfo(kind)
+    found = as_waveform(np.array([info.min, info.max], dtype=kind), "x")
+    np.testing.assert_allclose(found, [-1, 1], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("samples", "says"),
+    [
+        (np.zeros((9, 2)), "mean of its channels"),
+        (np.zeros(9, dtype=bool), "bool"),
+        (np.zeros(9, dtype=complex), "complex"),
+        ([[1.0], [1.0, 2.0]], "type object"),
+        ("abc", "real numbers"),
+        (np.array([0.0, np.inf]), "not finite"),
+        (np.array([0.0, -2e6]), "a sample of 2e"),
+    ],
+)
+def test_what_is_no_waveform_is_refused(samples, says):
+    with pytest.raises(DataError, match=rf"^got x .*{says}"):
+        as_waveform(samples, "x")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"RIFF",
+        b"OggS" + bytes(100),
+        b"RIFF1234WAVEfmt \x10\0\0\0" + bytes(16),
+        b"RIFF1234WAVEfmt \x04\0\0\0" + bytes(16),
+        b"RIFF1234WAVELIST\xff\xff\xff\x7f" + bytes(16),
+    ],
+)
 def test_a_stream_of_another_kind_is_refused(data):
     with pytest.raises(DataError, match=r"^got .*; wanted .*; do "):
         list(stream_sound(io.BytesIO(data)))

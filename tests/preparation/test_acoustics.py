@@ -46,6 +46,14 @@ def test_the_mean_of_a_recording_does_not_matter():
         assert np.allclose(acoustics(features), acoustics(features + 5), atol=1e-5) == close
 
 
+def test_the_running_scale_is_that_of_all_frames():
+    features = [np.random.default_rng(n).normal(5 * n, 3, size=(200, 4)) for n in range(5)]
+    together = np.concatenate(features)
+    scaler = Acoustics.fit(features, None, True).scaler
+    np.testing.assert_allclose([scaler.mean, scaler.scale], [together.mean(axis=0), together.std(axis=0)])
+    assert Acoustics.fit([np.ones((9, 2))], None, True).scaler.scale.tolist() == [1, 1]
+
+
 def test_features_are_centered_and_scaled():
     features = [np.random.default_rng(n).normal(n, 3, size=(200, 4)) for n in range(5)]
     ready = np.concatenate([Acoustics.fit(features, None, False)(one) for one in features])
@@ -61,15 +69,21 @@ def test_settings_come_back_as_they_were():
         np.testing.assert_array_equal(again(features), acoustics(features))
 
 
-@pytest.mark.parametrize("wrong", [{"sample_rate": 0}, {"sample_rate": 8000.0}, {"bins": 0}, {"bins": True}])
+@pytest.mark.parametrize(
+    "wrong", [{"sample_rate": 0}, {"sample_rate": 8000.0}, {"bins": 0}, {"bins": 200}, {"bins": True}]
+)
 def test_settings_that_cannot_work_are_refused(wrong):
     with pytest.raises(ConfigError, match=r"^got .*; wanted .*; do "):
         LogMel(**{"sample_rate": 8000, **wrong})
 
 
 def test_a_sound_without_a_frame_is_refused():
-    with pytest.raises(DataError, match="ms; wanted at least"):
-        LogMel(8000).of(np.zeros(10, dtype=np.float32), 8000, "x.wav")
+    mel, short = LogMel(8000), np.zeros(10, dtype=np.float32)
+    with pytest.raises(DataError, match=r"x.wav of 1.25 ms; wanted at least"):
+        mel.of(short, 8000, "x.wav")
+    acoustics = Acoustics.fit([mel(spoken("ab"))], mel, running=True)
+    with pytest.raises(DataError, match=r"a stream of 1.25 ms; wanted at least"):
+        list(acoustics.stream([short[:4], short[4:]], 8000))
 
 
 def test_the_usual_rate_is_that_of_most_files():

@@ -41,6 +41,18 @@ def test_names_are_labels(named):
     assert sorted(set(by_speaker.train.y.tolist())) == ["ann", "bob"]
 
 
+def test_speech_commands_has_a_list_of_its_test_part_and_noise(tmp_path):
+    for word, n in (("yes", 1), ("yes", 2), ("no", 1), ("no", 2), ("_background_noise_", 1)):
+        write(tmp_path / word / f"{n}.wav")
+    (tmp_path / "testing_list.txt").write_text("yes/2.wav\n")
+    (tmp_path / "validation_list.txt").write_text("no/2.wav\n")
+    data = read_dataset(str(tmp_path), "classification")
+    assert sorted(data.train.y.tolist()) == ["no", "no", "yes"] and data.test.ids.tolist() == ["yes/2.wav"]
+    told = " ".join(data.notes)
+    assert "_background_noise_ (1 file)" in told and "validation_list.txt are trained on" in told
+    assert "no audio" not in told
+
+
 def test_a_manifest_has_labels(named, tmp_path):
     for part, rows in (("train", ["a_ann_0.wav,1", "b_bob_1.wav,2"]), ("test", ["a_bob_0.wav,1"])):
         (tmp_path / f"{part}.csv").write_text("file,label\n" + "".join(f"all/{row}\n" for row in rows))
@@ -54,7 +66,7 @@ def test_files_of_several_rates_come_to_one(tmp_path):
         write(tmp_path / "b" / f"{n}.wav", "b", rate=22050 if n == 0 else 8000)
     found = read_source(str(tmp_path), "classification")
     assert (found.reading.sample_rate, found.reading.mel_bins) == (8000, 40)
-    assert any("1 of 6 files of 22,050 Hz are brought to 8,000 Hz" in note for note in found.dataset.notes)
+    assert any("1 file of 22,050 Hz is resampled to 8,000 Hz" in note for note in found.dataset.notes)
     again = read_source(str(tmp_path / "b" / "0.wav"), "classification", found.reading, predicting=True)
     np.testing.assert_array_equal(again.dataset.train.values, found.dataset.train[3:4].values)
 

@@ -18,6 +18,7 @@ from tidegate.preparation.transcripts import Transcripts, aligned_frames
         (["go"], {"punctuation": True}, "go!", "go!"),
         (["it's"], {}, "'it's' well-known - so", "it's well-known so"),
         (["e\u0301"], {}, "e\u0301t\u00e9", "\u00e9t\u00e9"),
+        (["Go on"], {}, "\u03aa\u0301", "\u0390"),
         (["नमस्ते"], {}, "नमस्ते।", "नमस्ते"),
     ],
 )
@@ -42,7 +43,7 @@ def test_signs_that_were_never_seen_are_told_and_left_out():
 
 def test_what_is_done_is_told():
     told = Transcripts.fit(["Go on."]).told(["Go on."])
-    assert "small letters" in told and "punctuation" in told
+    assert "lower case" in told and "punctuation" in told
     assert Transcripts.fit(["go on"]).told(["go on"]) == ""
 
 

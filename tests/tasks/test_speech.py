@@ -29,7 +29,7 @@ def learned():
 def utterances(count=21, patch=3, **options):
     random = np.random.default_rng(0)
     features = [random.normal(size=(random.integers(20, 60), 4)).astype(np.float32) for _ in range(count)]
-    return Utterances(features, [np.array([1, 2, 2])] * count, patch, batch_size=4, **options)
+    return Utterances(features, [np.array([1, 2, 2])] * count, ["abb"] * count, patch, batch_size=4, **options)
 
 
 def test_an_order_has_every_row_once_and_similar_lengths_together():
@@ -69,6 +69,38 @@ def test_what_is_hidden_is_a_stretch_of_frames_and_of_features():
     frames, features = (changed == 0).all(dim=1), (changed == 0).all(dim=0)
     assert 0 < int(frames.sum()) <= 10 and 0 < int(features.sum()) <= 5
     assert torch.equal(changed == 0, frames.unsqueeze(1) | features)
+
+
+def test_hiding_leaves_the_data_as_it_was():
+    examples = utterances(masks=2)
+    before = [one.clone() for one in examples.features]
+    (part,) = examples.parts(torch.arange(4), torch.arange(4), (0, 0, 0))
+    assert all(map(torch.equal, before, examples.features))
+    assert not torch.equal(part.x[0, : len(before[0])], before[0])
+
+
+def test_each_recording_is_changed_in_its_own_way():
+    same = [np.ones((60, 20), dtype=np.float32)] * 4
+    examples = Utterances(same, [np.array([1])] * 4, ["a"] * 4, 3, batch_size=4, masks=2)
+    (part,) = examples.parts(torch.arange(4), torch.arange(4), (0, 0, 0))
+    assert len({one.numpy().tobytes() for one in part.x}) == 4
+
+
+def test_what_is_held_out_is_not_learned():
+    features = [np.full((60, 20), n, dtype=np.float32) for n in range(30)]
+    model = SpeechRecognizer(**SMALL, validation_share=0.2)
+    texts = [sign * 3 for sign in "abcdefghijklmnopqrstuvwxyzäöüß"]
+    train, held = model._set_up((features, texts, texts), ((), (), ()), None)
+    assert held is not None and len(held) == 6 and {*train.texts, *held.texts} == set(texts) and len(train) == 24
+
+
+def test_features_are_dropped_before_each_layer_but_the_first():
+    network = SpeechNetwork(4, 6, cell="rnn", hidden_size=8, num_layers=3, bidirectional=True, patch=3, dropout=0.5)
+    seen = []
+    network.dropout.register_forward_hook(lambda module, args, output: seen.append((args[0].shape[2], output)))
+    network(torch.randn(2, 30, 4))
+    assert [width for width, _ in seen] == [16, 16, 16]
+    assert all(bool((output == 0).all(dim=0).any()) for _, output in seen)
 
 
 def test_a_faster_recording_still_holds_what_is_said():
@@ -155,12 +187,14 @@ def test_saved_and_loaded_it_says_the_same(tmp_path, of):
             soundfile.write(tmp_path / f"{n}.wav", wave, RATE)
         X = [tmp_path / f"{n}.wav" for n in range(12)]
     options = {**SMALL, "sample_rate": None if of != "waveforms" else RATE}
+    if of == "features":
+        del options["mel_bins"]
     model = SpeechRecognizer(**options, stretch=0.1).fit(X, TEXTS[:12])
     model.save(tmp_path / "model")
     again = tidegate.load(tmp_path / "model")
     assert again.predict(X) == model.predict(X)
     heard, _ = model._features(X, model.preparation_.mel, model.preparation_.channels)
-    for one, other in zip(model.log_shares(heard), again.log_shares(heard), strict=True):
+    for one, other in zip(model.log_probs(heard), again.log_probs(heard), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -173,6 +207,63 @@ def test_the_same_seed_learns_the_same():
 def test_whole_numbers_are_read_as_in_files(learned):
     as_int = [np.round(wave * 32768).astype(np.int16) for wave in HEARD[:2]]
     assert learned.predict(as_int) == learned.predict(HEARD[:2])
+
+
+def test_a_stream_takes_whole_numbers(learned):
+    pieces = [np.round(wave * 32768).astype(np.int16) for wave in HEARD[:3]]
+    assert " ".join(learned.stream(pieces)) == learned.predict([np.concatenate(pieces)])[0] != ""
+
+
+@pytest.mark.parametrize(
+    ("pieces", "rate", "error"),
+    [
+        ([HEARD[0], HEARD[1] * np.nan], None, DataError),
+        ([np.stack([HEARD[0]] * 2, axis=1)], None, DataError),
+        (["abc"], None, DataError),
+        (7, None, DataError),
+        ([HEARD[0][:1]], None, DataError),
+        ([], None, DataError),
+        *(([HEARD[0]], rate, ConfigError) for rate in (0, -5, "a", 8000.5, True)),
+    ],
+)
+def test_a_stream_that_cannot_be_heard_is_refused(learned, pieces, rate, error):
+    with pytest.raises(error, match=r"^got .*; wanted .*; do "):
+        list(learned.stream(pieces, rate))
+
+
+def test_an_unknown_argument_is_refused(learned):
+    for call in (learned.predict, lambda X, **more: learned.metrics(X, OTHERS[:1], **more)):
+        with pytest.raises(TypeError, match="bema"):
+            call(HEARD[:1], bema=3)
+
+
+def test_a_score_without_words_is_refused(learned):
+    with pytest.raises(DataError, match="empty transcript"):
+        learned.metrics(HEARD[:2], ["ab", "?"])
+
+
+def test_texts_are_scored_as_they_are_written(learned):
+    texts = learned.predict(HEARD[:2])
+    assert learned.metrics(HEARD[:2], [f" {text}!" for text in texts])["wer"] == 0
+
+
+def test_a_character_that_was_never_seen_is_an_error_while_training(learned):
+    learner = learned._learner()
+    metrics = learner.metrics(torch.device("cpu"))
+    # The second recording is padded: behind its three steps nothing is heard.
+    logits = torch.full((5, 2, 6), -9.0)
+    logits[:, :, 2] = 0
+    logits[3, 1], logits[4, 1] = 9 * torch.eye(6)[3], 9 * torch.eye(6)[4]
+    part = examples_of(learned, ["a", "ax"])
+    learner.update(metrics, (logits, torch.tensor([5, 3])), part)
+    assert metrics.compute()["cer"] == pytest.approx(1 / 3)
+
+
+def examples_of(model, texts):
+    (part,) = model._ready([np.zeros((30, 20), dtype=np.float32)] * len(texts), texts, texts).parts(
+        torch.arange(len(texts)), torch.arange(len(texts))
+    )
+    return part
 
 
 def test_errors_are_counted_over_words():
@@ -194,7 +285,12 @@ def test_errors_are_counted_over_words():
         ({}, [WAVES[0], WAVES[1][:0]], ["a", "b"], DataError),
         ({}, [WAVES[0], np.stack([WAVES[1]] * 2)], ["a", "b"], DataError),
         ({}, [WAVES[0], WAVES[1] * np.nan], ["a", "b"], DataError),
-        ({}, [np.zeros((5, 3)), np.zeros((5, 4))], ["a", "b"], DataError),
+        ({}, [np.zeros((500, 2)), np.zeros((500, 2))], ["a", "b"], DataError),
+        ({"sample_rate": None}, [np.zeros((50, 20))] * 2, ["a", "b"], DataError),
+        ({"sample_rate": None, "mel_bins": 40}, [np.zeros((5, 3)), np.zeros((5, 4))], ["a", "b"], DataError),
+        ({}, WAVES[0], ["a"], DataError),
+        ({}, [[[1.0], [1.0, 2.0]]], ["a"], DataError),
+        ({}, WAVES[:2], ["a", "..."], DataError),
         ({}, WAVES[:2], ["a" * 200, "b"], DataError),
         ({"sample_rate": None}, WAVES[:2], ["a", "b"], ConfigError),
         ({"sample_rate": 10}, WAVES[:2], ["a", "b"], ConfigError),
@@ -215,7 +311,7 @@ def test_what_cannot_be_learned_is_refused(parameters, X, y, error):
     "wrong", [{"beam": 0}, {"beam": 2.5}, {"language_model": 7}, {"weight": -1.0, "beam": 2}, {"bonus": "x"}]
 )
 def test_a_decoding_that_cannot_work_is_refused(learned, wrong):
-    with pytest.raises(ConfigError, match=r"^got .*; wanted .*; do "):
+    with pytest.raises(ConfigError, match=r"^got .*; wanted .*[^ ]; do "):
         learned.predict(HEARD[:1], **wrong)
     assert learned.beam_[0] == 1
 

@@ -66,7 +66,7 @@ def fit(
     ] = None,
     noise: Annotated[
         float | None,
-        typer.Option(help="Added to training inputs, in deviations.  [default: 0.1; 0 for targets of steps]"),
+        typer.Option(help="Added to training inputs, in standard deviations.  [default: 0.1; 0 for targets of steps]"),
     ] = None,
     initialization: Annotated[
         str | None,
@@ -197,15 +197,13 @@ def fit(
     stretch: Annotated[
         float | None,
         typer.Option(
-            help="Share by which training recordings are made slower or faster.  [default: 0.15]",
+            help="Share by which training recordings are made slower or faster, below 1.  [default: 0.15]",
             rich_help_panel=SPEECH,
         ),
     ] = None,
     lower: Annotated[
         bool | None,
-        typer.Option(
-            help="Transcripts in small letters.  [default: where they have both cases]", rich_help_panel=SPEECH
-        ),
+        typer.Option(help="Transcripts in lower case.  [default: where they have both cases]", rich_help_panel=SPEECH),
     ] = None,
     punctuation: Annotated[
         bool | None,

@@ -22,6 +22,10 @@ BLOCK = 65_536
 UNKNOWN_SIZES = (0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0xFFFFFFFF - 36)
 """What programs write as the size of a WAV file that they wrote into a pipe."""
 MOST_RATE = 768_000
+LOUDEST = 1e6
+"""Beyond this no sample is sound in -1..1, however it was scaled."""
+LARGEST_HEADER, LARGEST_CHUNK = 1 << 16, 1 << 26
+"""Bytes of the chunk of a WAV stream that says its kind, and of others before the sound, at most."""
 
 
 def is_sound(path: Path) -> bool:
@@ -49,46 +53,90 @@ def read_sound(path: Path) -> tuple[np.ndarray, int]:
 
     Raises DataError where it is no audio, empty, or not whole.
     """
-    with _opened(path) as file:
-        expected, rate = file.frames, int(file.samplerate)
-        pieces = list(_blocks(file, path))
-    waveform = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.float32)
-    lacking = _lacking(path)
-    if not lacking and 0 < len(waveform) < expected < 2**40:
-        lacking = f"{len(waveform):,} of {expected:,} samples"
-    if lacking:
-        raise DataError(got=f"{path}, which ends early ({lacking})", wanted="a whole file", do="copy it again")
-    if len(waveform) == 0:
-        raise DataError(got=f"{path} without samples", wanted="sound", do="leave it out, or check how it was made")
-    return waveform, rate
+    pieces = list(pieces_of(path))
+    return np.concatenate([piece for piece, _ in pieces]), pieces[0][1]
 
 
 def pieces_of(path: Path) -> Iterator[tuple[np.ndarray, int]]:
-    """An audio file piece by piece: waveforms [S] and the samples a second."""
+    """An audio file piece by piece: waveforms [S] and the samples a second.
+
+    Raises DataError as `read_sound` does, at the latest after the last piece.
+    """
     with _opened(path) as file:
-        for piece in _blocks(file, path):
+        expected, found, lacking = file.frames, 0, _lacking(path)
+        for piece in () if lacking else _blocks(file, path):
+            found += len(piece)
             yield piece, int(file.samplerate)
+    if not lacking and 0 < found < expected < 2**40:
+        lacking = f"{found:,} of {expected:,} samples"
+    if lacking:
+        raise DataError(got=f"{path}, which ends early ({lacking})", wanted="a whole file", do="copy it again")
+    if found == 0:
+        raise DataError(got=f"{path} without samples", wanted="sound", do="leave it out, or check how it was made")
+
+
+def as_waveform(samples: Any, what: str) -> np.ndarray:
+    """Samples [S] as float32 in -1..1, checked; whole numbers are scaled as those of files are."""
+    try:
+        found = np.asarray(samples)
+    except ValueError:  # rows of unequal length
+        found = np.asarray(None)
+    if found.ndim == 2 and found.dtype.kind in "iuf":
+        raise DataError(
+            got=f"{what} of shape {found.shape}", wanted="a waveform (samples)", do="take the mean of its channels"
+        )
+    if found.ndim != 1 or found.dtype.kind not in "iuf":
+        raise DataError(
+            got=f"{what} of shape {found.shape} and type {found.dtype}",
+            wanted="a waveform (samples) of real numbers",
+            do="convert it",
+        )
+    if found.dtype.kind in "iu":
+        info = np.iinfo(found.dtype)
+        found = found.astype(np.float64) / (info.max + 1) if info.min else found / (info.max / 2 + 0.5) - 1
+    with np.errstate(over="ignore"):
+        return _checked(np.ascontiguousarray(found, dtype=np.float32), what)
+
+
+def _checked(waveform: np.ndarray, what: str) -> np.ndarray:
+    if not np.isfinite(waveform).all():
+        raise DataError(
+            got=f"{what} with samples that are not finite", wanted="sound", do="leave it out, or convert it"
+        )
+    if len(waveform) and (most := float(np.abs(waveform).max())) > LOUDEST:
+        raise DataError(
+            got=f"{what} with a sample of {most:.3g}", wanted="samples in -1..1", do="scale it, or leave it out"
+        )
+    return waveform
 
 
 def stream_sound(file: BinaryIO, seconds: float = 0.1) -> Iterator[tuple[np.ndarray, int]]:
     """Pieces of a WAV stream as they come: waveforms [S] and the samples a second.
 
-    The file need not be one that can be sought in: a pipe will do.
+    The file need not be one that can be sought in: a pipe will do. Raises DataError where it is no WAV, or after the
+    last piece where it ends before its header says.
     """
-    rate, channels, kind, size = _wav_header(file)
-    bits = int(size)
+    rate, channels, kind, bits, size = _wav_header(file)
     frame = channels * bits // 8
-    wanted, rest = max(1, int(seconds * rate)) * frame, b""
-    while True:
+    wanted, rest, found = max(1, int(seconds * rate)) * frame, b"", 0
+    while size is None or found < size:
         # A pipe gives what is there, which may end within a sample.
-        piece = file.read1(wanted) if hasattr(file, "read1") else file.read(wanted)
+        count = wanted if size is None else min(wanted, size - found)
+        piece = file.read1(count) if hasattr(file, "read1") else file.read(count)
         if not piece:
-            return
+            break
+        found += len(piece)
         rest += piece
         whole = len(rest) // frame * frame
         if whole:
-            yield _samples(rest[:whole], kind, bits, channels), rate
+            yield _checked(_samples(rest[:whole], kind, bits, channels), "a stream"), rate
             rest = rest[whole:]
+    if size is not None and found < size:
+        raise DataError(
+            got=f"a stream that ends early ({found:,} of {size:,} bytes of sound)",
+            wanted="a whole WAV stream",
+            do="check what writes into it",
+        )
 
 
 def resample(waveform: np.ndarray, rate: int, to: int) -> np.ndarray:
@@ -99,7 +147,7 @@ def resample(waveform: np.ndarray, rate: int, to: int) -> np.ndarray:
 
 
 class Resampler:
-    """Brings pieces of a waveform to another rate, the same samples however it was cut."""
+    """Resamples pieces of a waveform, to the same samples however it was cut."""
 
     def __init__(self, rate: int, to: int) -> None:
         try:
@@ -223,11 +271,7 @@ def _blocks(file: Any, path: Path) -> Iterator[np.ndarray]:
     try:
         while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
             mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
-            if not np.isfinite(mono).all():
-                raise DataError(
-                    got=f"{path} with samples that are not finite", wanted="sound", do="leave it out, or convert it"
-                )
-            yield mono
+            yield _checked(mono, str(path))
     except soundfile.SoundFileError as error:
         raise _no_sound(path, error) from None
 
@@ -257,8 +301,11 @@ def _lacking(path: Path) -> str:
     return ""
 
 
-def _wav_header(file: BinaryIO) -> tuple[int, int, str, int]:
-    """Samples a second, channels, the kind of sample (int or float) and its bits; the file stands at the sound."""
+def _wav_header(file: BinaryIO) -> tuple[int, int, str, int, int | None]:
+    """Samples a second, channels, the kind of sample (int or float), its bits, and the bytes of all samples.
+
+    These are none where a pipe left them open. The file stands at the sound.
+    """
 
     def exactly(count: int) -> bytes:
         data = b""
@@ -281,7 +328,13 @@ def _wav_header(file: BinaryIO) -> tuple[int, int, str, int]:
     while True:
         name, size = exactly(4), struct.unpack("<I", exactly(4))[0]
         if name == b"data" and form is not None:
-            return form
+            return *form, None if size in UNKNOWN_SIZES else size
+        if size > LARGEST_CHUNK or (name == b"fmt " and not 16 <= size <= LARGEST_HEADER):
+            raise DataError(
+                got=f"a WAV stream with {size:,} bytes in its chunk {name!r}",
+                wanted="a header, and then sound",
+                do="convert it, with: ffmpeg -i INPUT -c:a pcm_s16le -f wav -",
+            )
         body = exactly(size + size % 2)
         if name == b"fmt ":
             code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])

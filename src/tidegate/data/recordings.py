@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from functools import cache
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from tidegate.data.audio import FEATURES, SOUND, is_features, is_sound
+from tidegate.data.encoding import scan
 from tidegate.data.folder import files_in
 from tidegate.data.jsonl import JsonLines
 from tidegate.data.labels import labels_from_text
 from tidegate.data.parts import PART_OF, WORDS, beside, part_of
-from tidegate.data.table import is_table, open_table
-from tidegate.data.unpack import ending_of, listed
+from tidegate.data.table import TEXT, Table, Tell, is_table, open_table
+from tidegate.data.unpack import Source, ending_of, listed
 from tidegate.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas
 
 PATHS = (
     "path", "audio_filepath", "audio_path", "wav_path", "wav_filename", "file_name", "filename", "filepath", "file",
-    "audio", "wav",
+    "audio", "audio_file",
+    "wav",
 )  # fmt: skip
 """Names of a manifest's column of files, without case."""
-TEXTS = ("text", "sentence", "transcript", "transcription", "normalized_text", "words", "label")
+TEXTS = ("text", "sentence", "transcript", "transcription", "normalized_text", "words", "wrd", "label")
 """Names of its column of transcripts."""
 PLACES = ("", "clips", "wavs", "wav", "audio", "feat", "features", "data", "recordings")
 """Folders beside a manifest in which its files may lie."""
 BESIDE = (".txt", ".lab")
 """Endings of the transcript of one file beside it."""
 PART_FIRST = re.compile(rf"({WORDS})(?=$|[^a-z])", re.IGNORECASE)
+LISTS = {"testing_list.txt": "test", "validation_list.txt": "validation"}
+"""Lists of the files of a part, as Speech Commands has them."""
 SHOWN = 3
 
 
@@ -43,6 +51,8 @@ class Recording(NamedTuple):
     path: Path
     text: str | None = None
     """What is said in it; none where it is not known."""
+    name: str = ""
+    """As the manifest has it, or its path in the folder."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +74,9 @@ class Recordings:
         """A checksum of the files and what is said in them, by part."""
         digest = hashlib.blake2b(digest_size=16)
         for part in (self.train, self.validation, self.test):
-            for path, text in part:
-                digest.update(hashlib.blake2b(path.read_bytes(), digest_size=16).digest())
-                digest.update(f"{text}\0".encode("utf-8", "surrogatepass"))
+            for one in part:
+                digest.update(hashlib.blake2b(one.path.read_bytes(), digest_size=16).digest())
+                digest.update(f"{one.text}\0".encode("utf-8", "surrogatepass"))
             digest.update(b"\1")
         return digest.hexdigest()
 
@@ -87,12 +97,12 @@ def read_recordings(source: str | Path, transcribed: bool = True, columns: Seque
     Raises:
         DataError: there are no recordings, files of a manifest are missing, or transcripts are.
     """
-    path = _path(source)
+    path = base = _path(source)
     if path.is_dir():
         path = _only_folder(path)
         found = _from_folder(path, transcribed, columns)
     elif is_sound(path) or is_features(path):
-        found = Recordings((Recording(path),), name=path.stem)
+        found = Recordings((Recording(path, name=path.name),), name=path.stem)
     else:
         found = _from_manifests(
             [path, *(one for some in beside(path, _bare(path)).values() for one in some)], transcribed, columns
@@ -104,7 +114,27 @@ def read_recordings(source: str | Path, transcribed: bool = True, columns: Seque
             wanted="a manifest of path and text, a transcript beside each file (x.txt beside x.wav), or *.trans.txt",
             do="add the transcripts, or move those files away",
         )
-    return _without_duplicates(found)
+    if transcribed and (blank := [one.path for one in found.all if not (one.text or "").strip()]):
+        raise DataError(
+            got=f"{_counted(len(blank), f'blank {_what(columns)}')}, the first of {blank[0]}",
+            wanted=f"a {_what(columns)} for each recording",
+            do="fill them, or remove those recordings",
+        )
+    return _without_duplicates(_named(found, base), _what(columns))
+
+
+def _what(columns: Sequence[str]) -> str:
+    """What a manifest's column of these names holds."""
+    return "transcript" if columns is TEXTS else "label"
+
+
+def _named(found: Recordings, base: Path) -> Recordings:
+    """Recordings that no manifest names, by their paths in a folder."""
+
+    def named(part: tuple[Recording, ...]) -> tuple[Recording, ...]:
+        return tuple(one if one.name else one._replace(name=str(one.path.relative_to(base))) for one in part)
+
+    return replace(found, train=named(found.train), validation=named(found.validation), test=named(found.test))
 
 
 def has_recordings(source: Path) -> bool:
@@ -117,8 +147,8 @@ def has_recordings(source: Path) -> bool:
 def labels_of_names(folder: Path, files: Sequence[Path], place: int | None = None) -> tuple[np.ndarray, str]:
     """The label of each file, as all names have it in one place, and where that is, in words.
 
-    Names are cut at `_`, `-`, dots and spaces. The label is the first piece that takes several values, each of them
-    several times; or that of a place, counted from 1.
+    Names are cut at `_`, `-`, dots and spaces. The label is the first piece of several that takes several values, each
+    of them several times; or that of a place, counted from 1.
 
     Raises DataError where there is no such place.
 
@@ -137,7 +167,8 @@ def labels_of_names(folder: Path, files: Sequence[Path], place: int | None = Non
             do="correct --target",
         )
     columns = range(least) if place is None else (place - 1,)
-    for column in columns if len(counts) == 1 or place is not None else ():
+    # A name of one piece that comes again in another folder counts files.
+    for column in columns if (len(counts) == 1 and least > 1) or place is not None else ():
         found = Counter(one[column] for one in pieces)
         if place is not None or (len(found) > 1 and min(found.values()) > 1 and len(found) <= len(files) / 2):
             words = ORDINALS[column] if column < len(ORDINALS) else f"{column + 1}th"
@@ -148,6 +179,37 @@ def labels_of_names(folder: Path, files: Sequence[Path], place: int | None = Non
         wanted="folders named by label, or names that have it in one place, such as 7_ann_3.wav",
         do="move the files of each label into a folder, or say its place in the names with --target 1",
     )
+
+
+def parts_of_lists(folder: Path, files: Sequence[Path]) -> dict[str, list[Path]]:
+    """The files by part where lists in the folder name those of the test part, as Speech Commands has them.
+
+    Those in no list are to train. Empty where there is no list.
+    """
+    part: dict[Path, str] = {}
+    for name, one in LISTS.items():
+        if (folder / name).is_file():
+            part |= {folder / line.strip(): one for line in _lines(folder / name) if line.strip()}
+    if "test" not in part.values():
+        return {}
+    found: dict[str, list[Path]] = {"train": [], "validation": [], "test": []}
+    for file in files:
+        found[part.get(file, "train")].append(file)
+    return found
+
+
+def without_noise(folder: Path, files: Sequence[Path]) -> tuple[list[Path], str]:
+    """The files that lie in no folder whose name begins with _, which are no words, and a note on the others."""
+    left = {
+        file: top for file in files if (top := file.relative_to(folder).parts[0]).startswith("_") and top != file.name
+    }
+    if len(left) == len(files):
+        return list(files), ""
+    names = ", ".join(sorted(set(left.values())))
+    note = (
+        f"left out, as names that begin with _ are no labels: {names} ({_counted(len(left), 'file')})" if left else ""
+    )
+    return [file for file in files if file not in left], note
 
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
@@ -205,7 +267,9 @@ def _from_folder(path: Path, transcribed: bool, columns: Sequence[str]) -> Recor
         return _from_manifests(by_part, transcribed, columns)
     files = _sounding(path)
     texts, told = _transcripts(path, files)
-    return _by_folders(path, [Recording(file, texts.get(file)) for file in files], told)
+    if texts:
+        return _by_folders(path, [Recording(file, texts.get(file)) for file in files], told)
+    return _words(path, files)
 
 
 def _sounding(path: Path) -> list[Path]:
@@ -238,16 +302,51 @@ def _transcripts(path: Path, files: Sequence[Path]) -> tuple[dict[Path, str], st
         if found:
             texts = {file: " ".join(_lines(text)).strip() for file, text in found.items()}
             return texts, f"transcripts lie beside the files, as *{ending}"
-    between = [[part for part in file.relative_to(path).parts[:-1] if not _part_of(part)] for file in files]
-    if all(len(one) == 1 for one in between) and len({one[0] for one in between}) > 1:
-        return {file: one[0] for file, one in zip(files, between, strict=True)}, "texts are the names of the folders"
-    if len(files) > 1:
-        labels, told = labels_of_names(path, files)
-        return {file: str(label) for file, label in zip(files, labels, strict=True)}, f"texts are {told}"
     return {}, ""
 
 
-def _by_folders(path: Path, recordings: Sequence[Recording], told: str) -> Recordings:
+def _words(path: Path, files: Sequence[Path]) -> Recordings:
+    """Recordings of single words, which are the names of folders, or stand in the names of files."""
+    files, left = without_noise(path, files)
+    folders = [file.relative_to(path).parts[:-1] for file in files]
+    tops = {one[0] if one else "" for one in folders}
+    # Where train is a folder beside others that are no part, it is a word, too.
+    parted = all(map(_part_of, tops)) and "train" in map(_part_of, tops)
+    inside = [one[1:] if parted else one for one in folders]
+    while all(inside) and len({one[0] for one in inside}) == 1:
+        inside = [one[1:] for one in inside]
+    depth = max(map(len, inside), default=0)
+    if depth > 1 or len({len(one) for one in inside}) > 1:
+        one, other = (files[[len(one) for one in inside].index(n)] for n in (depth, min(map(len, inside))))
+        raise DataError(
+            got=f"{one.relative_to(path)} in {path}"
+            + (f" beside {other.relative_to(path)}" if len(other.parts) < len(one.parts) else ", a folder in a folder"),
+            wanted="each file in one folder, named by what is said, which may lie in train and test; or a transcript "
+            "beside each",
+            do="move the files of each word into one folder, or write a manifest of path and text",
+        )
+    if depth:
+        recordings = [Recording(file, one[0]) for file, one in zip(files, inside, strict=True)]
+        told = "texts are the names of the folders"
+    elif not depth and len(files) > 1:
+        labels, where = labels_of_names(path, files)
+        recordings = [Recording(file, str(label)) for file, label in zip(files, labels, strict=True)]
+        told = f"texts are {where}"
+    else:
+        recordings, told = [Recording(file) for file in files], ""
+    notes = [one for one in (told, left) if one]
+    if parted:
+        return _by_folders(path, recordings, *notes)
+    if lists := parts_of_lists(path, files):
+        known = {one.path: one for one in recordings}
+        parts = {name: [known[file] for file in some] for name, some in lists.items()}
+        return _of_parts(
+            parts, [*notes, f"parts are those of {' and '.join(name for name in LISTS if (path / name).is_file())}"]
+        )
+    return Recordings(tuple(recordings), notes=tuple(notes))
+
+
+def _by_folders(path: Path, recordings: Sequence[Recording], *told: str) -> Recordings:
     """Recordings in the parts that their folders name."""
     parts: dict[str, list[Recording]] = {}
     folders: dict[str, dict[str, None]] = {}
@@ -258,7 +357,7 @@ def _by_folders(path: Path, recordings: Sequence[Recording], told: str) -> Recor
         parts.setdefault(part, []).append(one)
         if part:
             folders.setdefault(part, {})[name] = None
-    notes = [told] if told else []
+    notes = [one for one in told if one]
     if "train" not in parts:
         return Recordings(tuple(recordings), notes=tuple(notes))
     others = parts.pop("", [])
@@ -338,19 +437,18 @@ def _rows(manifest: Path, transcribed: bool, columns: Sequence[str]) -> tuple[li
     place = _places(manifest)
     found = [(place(name), name, text) for name, text in rows]
     _refuse_missing(manifest, [name for path, name, _ in found if path is None], len(found))
-    return [Recording(path, text) for path, _, text in found if path is not None], notes
+    return [Recording(path, text, name) for path, name, text in found if path is not None], notes
 
 
 def _columns(
     manifest: Path, transcribed: bool, columns: Sequence[str]
 ) -> tuple[list[str], list[str | None], list[str]]:
-    # NeMo's manifests are JSON lines, too.
-    table: Any = JsonLines(manifest) if manifest.suffix.lower() == ".json" else open_table(manifest)
+    table = _opened(manifest)
     folded = {name.strip().casefold(): name for name in reversed(table.columns)}
     path = next((folded[name] for name in PATHS if name in folded), None)
     text = next((folded[name.casefold()] for name in columns if name.casefold() in folded), None)
     if not table.header or path is None or (transcribed and text is None):
-        lacking = "files" if path is None else "transcripts"
+        lacking = "files" if path is None else f"{_what(columns)}s"
         raise DataError(
             got=f"{manifest} without a column of {lacking} (it has {listed(table.columns)})",
             wanted=f"one named {', '.join(PATHS[:2] if path is None else columns[:3])} or the like",
@@ -365,7 +463,7 @@ def _columns(
             row = int(holes.argmax())
             raise DataError(
                 got=f"an empty cell in {manifest}, {table.place(row)}, column {name!r}",
-                wanted="a file and what is said in it",
+                wanted=f"a file and its {_what(columns)}",
                 do="fill or remove the row",
             )
     if "offset" in folded and _any_number(table.read(columns=[folded["offset"]])[folded["offset"]]):
@@ -375,6 +473,64 @@ def _columns(
     notes = [f"what is said in each is the column {text!r}"] if columns is TEXTS and text not in (None, "text") else []
     names = [str(one) for one in frame[path]]
     return names, [None] * len(names) if text is None else [str(one) for one in frame[text]], notes
+
+
+def _opened(manifest: Path) -> Table:
+    if manifest.suffix.lower() == ".json":
+        # NeMo's manifests are JSON lines, others an array.
+        start = next((line.strip() for line in _lines(manifest) if line.strip()), "")
+        return JsonArray(manifest) if start.startswith("[") else JsonLines(manifest)
+    if ending_of(manifest) in TEXT and "\t" in next(iter(_lines(manifest)), ""):
+        return TabLines(manifest)
+    return open_table(manifest)
+
+
+class TabLines(Table):
+    """A row a line, of cells with tabs between them, in which a quote is a sign like others, as Common Voice has them.
+
+    A cell that is quoted as a whole is what stands inside.
+    """
+
+    def __init__(self, path: Path) -> None:
+        lines = [(n, line.split("\t")) for n, line in enumerate(_lines(path), start=1) if line.strip()]
+        (_, header), *self.rows = lines
+        super().__init__(path, [_unquoted(name.strip()) for name in header])
+        for n, cells in self.rows:
+            if len(cells) != len(header):
+                raise DataError(
+                    got=f"{_counted(len(cells), 'cell')} in {path}, line {n}",
+                    wanted=f"{len(header)} as in the header",
+                    do="correct that line",
+                )
+
+    def place(self, row: int) -> str:
+        return f"line {self.rows[row][0]}"
+
+    def _read(self, columns: Sequence[str], text: Collection[str], tell: Tell | None) -> pandas.DataFrame:
+        import pandas as pd
+
+        cells = {
+            name: [_unquoted(row[self._positions[name]].strip()) or None for _, row in self.rows] for name in columns
+        }
+        return pd.DataFrame(cells, dtype=object)
+
+
+class JsonArray(JsonLines):
+    """An object a row, all in one array."""
+
+    def _rows(self, source: Source) -> Iterator[dict[str, Any]]:
+        try:
+            rows = json.loads("\n".join(_lines(self.path)))
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                got=f"{self.path} that is no JSON ({error})", wanted="an array of objects", do="correct it"
+            ) from None
+        for number, row in enumerate(rows, start=1):
+            yield self._row(json.dumps(row), number)
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if re.fullmatch(r'"(?:[^"]|"")*"', cell) else cell
 
 
 def _any_number(column: Any) -> bool:
@@ -391,7 +547,10 @@ def _ljspeech(manifest: Path) -> list[tuple[str, str | None]] | None:
     lines = [line for line in _lines(manifest) if line.strip()]
     cells = [line.split("|") for line in lines]
     place = _places(manifest)
-    if not cells or not all(2 <= len(one) <= 4 for one in cells[:20]) or place(cells[0][0]) is None:
+    some = cells[:20]
+    if not all(2 <= len(one) <= 4 for one in some) or not any(place(one[0]) for one in some):
+        return None
+    if any(cell.strip().casefold() in PATHS for cell in some[0]):
         return None
     # The third field has numbers and abbreviations in words.
     return [
@@ -404,18 +563,29 @@ def _places(manifest: Path) -> Callable[[str], Path | None]:
     folders = [manifest.parent / one for one in (*PLACES, _bare(manifest))]
     folders = [one for one in folders if one.is_dir()]
 
+    @cache
+    def padded() -> dict[str, Path]:
+        """The files whose names begin or end with a space, which the cells of a table lose."""
+        some = [one for folder in folders for one in folder.iterdir() if one.name != one.name.strip()]
+        return {one.name.strip(): one for one in some if one.is_file()}
+
     def place(name: str) -> Path | None:
+        bare = name.strip()
+        ways: list[str | Path] = [name, bare, PureWindowsPath(bare).as_posix()] if bare else []
+        if bare.startswith("~/"):
+            ways.append(Path.home() / bare[2:])
         for folder in folders:
-            try:
-                path = folder / Path(name.strip()).expanduser()
-                if path.is_file():
-                    return path
-                for ending in (*SOUND, *FEATURES) if not (is_sound(path) or is_features(path)) else ():
-                    if (named := path.with_name(path.name + ending)).is_file():
-                        return named
-            except (OSError, RuntimeError, ValueError):
-                return None
-        return None
+            for written in ways:
+                try:
+                    path = folder / written
+                    if path.is_file():
+                        return path
+                    for ending in (*SOUND, *FEATURES) if not (is_sound(path) or is_features(path)) else ():
+                        if (named := path.with_name(path.name + ending)).is_file():
+                            return named
+                except (OSError, ValueError):
+                    continue
+        return padded().get(bare)
 
     return place
 
@@ -430,8 +600,8 @@ def _refuse_missing(manifest: Path, missing: Sequence[str], all_of_them: int) ->
         )
 
 
-def _without_duplicates(found: Recordings) -> Recordings:
-    """Each file once; DataError where one has two transcripts, or is in two parts."""
+def _without_duplicates(found: Recordings, kind: str) -> Recordings:
+    """Each file once; DataError where one has two transcripts or labels, or is in two parts."""
     texts: dict[Path, str | None] = {}
     places: dict[Path, str] = {}
     parts: dict[str, list[Recording]] = {"train": [], "validation": [], "test": []}
@@ -444,7 +614,7 @@ def _without_duplicates(found: Recordings) -> Recordings:
                 parts[name].append(one)
                 continue
             if texts[key] != one.text or places[key] != name:
-                what = "with two transcripts" if texts[key] != one.text else f"in {places[key]} and in {name}"
+                what = f"with two {kind}s" if texts[key] != one.text else f"in {places[key]} and in {name}"
                 raise DataError(got=f"{one.path} {what}", wanted="each file once", do="remove the row that is wrong")
             again += 1
     if not again:
@@ -454,18 +624,18 @@ def _without_duplicates(found: Recordings) -> Recordings:
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a text in UTF-8."""
+    """The lines of a text, in the encoding that is found."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            got=f"{path} with a byte at {error.start:,} that is no UTF-8", wanted="UTF-8", do="convert it"
-        ) from None
+        if path.stat().st_size == 0:
+            return []
+        text = b"".join(Source(path, scan(path, None).encoding).pieces()).decode()
+    except DataError as error:
+        raise DataError(got=error.got, wanted="text in UTF-8", do="convert it") from None
     except OSError as error:
         raise DataError(
             got=f"{path} that cannot be opened ({error.strerror})", wanted="a readable file", do="check its rights"
         ) from None
-    return unicodedata.normalize("NFC", text).split("\n") if text else []
+    return text.replace("\r\n", "\n").split("\n")
 
 
 def _some(files: Sequence[Path]) -> str:

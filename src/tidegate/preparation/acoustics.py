@@ -31,7 +31,7 @@ class LogMel:
     """
 
     sample_rate: int
-    """Hz; waveforms of other rates are brought to it."""
+    """Hz; waveforms of other rates are resampled to it."""
     bins: int = BINS
     frame_ms: float = 25.0
     shift_ms: float = 10.0
@@ -47,6 +47,14 @@ class LogMel:
                 raise ConfigError(
                     got=f"{shown}={value!r}", wanted=f"a whole number from {least:,} to {most:,}", do=f"correct {shown}"
                 )
+        try:
+            self._bank()
+        except ValueError:
+            raise ConfigError(
+                got=f"mel_bins={self.bins} at {self.sample_rate:,} Hz, of which some would hold no frequency",
+                wanted="fewer bands",
+                do="correct mel_bins",
+            ) from None
 
     def __call__(self, waveform: np.ndarray) -> np.ndarray:
         """A waveform [S] in -1..1 to its features [T, bins]."""
@@ -93,12 +101,15 @@ class LogMel:
         """The features of a waveform at any rate."""
         found = self(resample(waveform, rate, self.sample_rate))
         if len(found) == 0:
-            raise DataError(
-                got=f"{what} of {1000 * len(waveform) / rate:.3g} ms",
-                wanted=f"at least {self.shift_ms / 2:g} ms",
-                do="leave it out",
-            )
+            raise self._too_short(len(waveform), rate, what)
         return found
+
+    def _too_short(self, samples: int, rate: int, what: str) -> DataError:
+        return DataError(
+            got=f"{what} of {1000 * samples / rate:.3g} ms",
+            wanted=f"at least {self.shift_ms / 2:g} ms",
+            do="leave it out",
+        )
 
 
 @dataclass(frozen=True)
@@ -116,13 +127,15 @@ class Acoustics:
     @classmethod
     def fit(cls, features: Sequence[np.ndarray], mel: LogMel | None, running: bool) -> Acoustics:
         """Measure the features of training data, each [T, C]."""
-        together = np.concatenate(features)
-        measured = Scaler.fit(together)
-        if not running:
-            # The spread around the mean of each recording, of which what changes between recordings is no part.
-            centered = np.concatenate([one - one.mean(axis=0, dtype=np.float64) for one in features])
-            measured = Scaler(measured.mean, Scaler.fit(centered.astype(np.float32)).scale)
-        return cls(mel, measured, running)
+        frames = sum(map(len, features))
+        mean = sum(one.sum(axis=0, dtype=np.float64) for one in features) / frames
+        # In both directions the spread is that around the mean of each recording, of which what changes between
+        # recordings is no part.
+        centers = (mean if running else one.mean(axis=0, dtype=np.float64) for one in features)
+        squares = sum(np.square(one - center).sum(axis=0) for one, center in zip(features, centers, strict=True))
+        scale = np.sqrt(squares / frames)
+        scale[scale <= np.finfo(np.float32).eps * np.abs(mean)] = 1
+        return cls(mel, Scaler(mean, scale), running)
 
     @property
     def channels(self) -> int:
@@ -136,10 +149,24 @@ class Acoustics:
         return np.clip(centered / self.scaler.scale, -FAR, FAR).astype(np.float32)
 
     def stream(self, pieces: Iterable[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-        """Pieces of a waveform at a rate, as features that the network takes."""
+        """Pieces of a waveform at a rate, as features that the network takes.
+
+        Raises DataError where all of them are too short for a frame.
+        """
         assert self.mel is not None and self.running
-        center = Centering(self.scaler)
-        return map(center, self.mel.stream(Resampler(rate, self.mel.sample_rate)(pieces)))
+        center, samples, frames = Centering(self.scaler), 0, 0
+
+        def counted() -> Iterator[np.ndarray]:
+            nonlocal samples
+            for piece in pieces:
+                samples += len(piece)
+                yield piece
+
+        for found in self.mel.stream(Resampler(rate, self.mel.sample_rate)(counted())):
+            frames += len(found)
+            yield center(found)
+        if frames == 0:
+            raise self.mel._too_short(samples, rate, "a stream")
 
     def to_config(self) -> dict[str, Any]:
         """As JSON."""
@@ -156,7 +183,7 @@ class Acoustics:
 
 
 class Centering:
-    """Brings features to mean 0 and deviation 1, around the mean of all frames so far.
+    """Brings features to mean 0 and standard deviation 1, around the mean of all frames so far.
 
     The mean of the training data counts as `PRIOR` frames before the first. However a recording is cut, the result
     has the same bits: sums are added up one after the other.
@@ -173,6 +200,20 @@ class Centering:
             self.total, self.count = sums[-1], self.count + len(features)
         centered = (features - sums / counts) / self.scaler.scale
         return np.clip(centered, -FAR, FAR).astype(np.float32)
+
+
+def resampled(rates: Sequence[int], to: int) -> list[str]:
+    """A note on files that have other rates.
+
+    >>> resampled([8000, 16000], 16000)
+    ['1 file of 8,000 Hz is resampled to 16,000 Hz']
+    """
+    others = [rate for rate in rates if rate != to]
+    if not others:
+        return []
+    count = "1 file" if len(others) == 1 else f"{len(others):,} files"
+    named = " and ".join(f"{rate:,}" for rate in sorted(set(others)))
+    return [f"{count} of {named} Hz {'is' if len(others) == 1 else 'are'} resampled to {to:,} Hz"]
 
 
 def usual_rate(rates: Sequence[int]) -> int:

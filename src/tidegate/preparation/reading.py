@@ -49,7 +49,7 @@ class Reading:
     future: str | Sequence[str] | None = None
     """In forecasting, the columns that are known ahead, such as holidays and prices."""
     sample_rate: int | None = None
-    """Hz to which sound is brought; by default what most files have, 16 kHz at most."""
+    """Hz to which sound is resampled; by default what most files have, 16 kHz at most."""
     mel_bins: int | None = None
     """Features of a frame of sound; by default 40."""
     left_out: Sequence[str] | None = None

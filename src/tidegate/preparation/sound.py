@@ -12,10 +12,17 @@ from tidegate.data import Dataset, Sequences, SoundFiles, parts_of
 from tidegate.data.audio import is_sound, sample_rate_of
 from tidegate.data.folder import label_of
 from tidegate.data.labels import labels_from_text
-from tidegate.data.recordings import PATHS, labels_of_names, read_recordings
+from tidegate.data.recordings import (
+    LISTS,
+    PATHS,
+    labels_of_names,
+    parts_of_lists,
+    read_recordings,
+    without_noise,
+)
 from tidegate.data.table import Table
 from tidegate.errors import ConfigError, DataError
-from tidegate.preparation.acoustics import BINS, LogMel, usual_rate
+from tidegate.preparation.acoustics import BINS, LogMel, resampled, usual_rate
 from tidegate.preparation.columns import folded
 from tidegate.preparation.reading import SOUND, Reading
 
@@ -39,10 +46,14 @@ def read_sound_files(
         root = root / inside.pop()
     notes, labels = [], None
     if not predicting and task != "regression":
+        kept, left = without_noise(root, files)
+        files = tuple(kept)
         labels, told = _labels(root, files, reading)
-        notes.append(f"labels are {told}")
-    if found.others:
-        names = ", ".join(file.name for file in found.others[:3]) + (", …" if len(found.others) > 3 else "")
+        notes += [f"labels are {told}", *([left] if left else [])]
+    lists = {} if predicting else parts_of_lists(root, files)
+    others = [file for file in found.others if not (lists and file.name in LISTS)]
+    if others:
+        names = ", ".join(file.name for file in others[:3]) + (", …" if len(others) > 3 else "")
         notes.append(f"left out, as no audio: {names}")
     if labels is None and not predicting:
         raise DataError(
@@ -56,7 +67,13 @@ def read_sound_files(
     if labels is not None:
         sequences = sequences.with_targets(labels)
     test = None
-    if not predicting:
+    if lists:
+        of_test = np.isin(np.array(ids), [str(file.relative_to(root)) for file in lists["test"]])
+        sequences, test = sequences[~of_test], sequences[of_test]
+        notes.append(f"the test part ({len(test):,} files) is that of testing_list.txt")
+        if lists["validation"]:
+            notes.append("files of validation_list.txt are trained on, of which a part chooses the kept model")
+    elif not predicting:
         sequences, test = parts_of(sequences)
         if test is not None:
             notes.append(f"the folder train is trained on, the folder test ({len(test):,} files) is the test part")
@@ -106,10 +123,7 @@ def _heard(
     notes = [
         f"a step is {mel.shift_ms:g} ms of sound: the logarithm of {mel.bins} mel bands, at {mel.sample_rate:,} Hz"
     ]
-    if others := sorted(set(rates) - {mel.sample_rate}):
-        count = sum(rate != mel.sample_rate for rate in rates)
-        named = " and ".join(f"{rate:,}" for rate in others)
-        notes.append(f"{count:,} of {len(rates):,} files of {named} Hz are brought to {mel.sample_rate:,} Hz")
+    notes += resampled(rates, mel.sample_rate)
     features = []
     for n, file in enumerate(files):
         features.append(mel.read(file))

@@ -31,7 +31,7 @@ class Transcripts:
     signs: str = ""
     """The alphabet, in order."""
     lower: bool = False
-    """Letters become small ones."""
+    """Letters become lower case."""
     punctuation: bool = True
     """Punctuation stays."""
 
@@ -40,7 +40,7 @@ class Transcripts:
         """Learn the alphabet of texts.
 
         Args:
-            lower: whether letters become small; none for where the texts have both cases.
+            lower: whether letters become lower case; none for where the texts have both cases.
             punctuation: whether what is no letter, digit or space stays, as none of it is heard.
         """
         if lower is None:
@@ -82,7 +82,7 @@ class Transcripts:
         """What is done to texts, in words; empty where they are left as they are."""
         done = []
         if self.lower:
-            done.append("in small letters")
+            done.append("in lower case")
         if not self.punctuation and any(not _is_kept(text, n) for text in texts for n in range(len(text))):
             done.append("without punctuation")
         return f"transcripts are written {' and '.join(done)}" if done else ""

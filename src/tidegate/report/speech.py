@@ -114,7 +114,7 @@ def compared(said: Sequence[str], heard: Sequence[str]) -> tuple[list[float], li
 def _heard(model: SpeechRecognizer, features: np.ndarray, said: str, name: str) -> figures.Heard:
     """The features of a recording with the characters where they were heard."""
     greedy = Greedy()
-    greedy(model.log_shares([features])[0])
+    greedy(model.log_probs([features])[0])
     patch = model.network_.patch
     signs = [model.transcripts_.signs[number - 1] for number in greedy.numbers]
     places = [(frame + 0.5) * patch for frame in greedy.frames]

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchmetrics import MetricCollection
 
 from tidegate.data import batches_by_length
-from tidegate.data.audio import as_features, is_features, read_features, sample_rate_of
+from tidegate.data.audio import MOST_RATE, as_features, as_waveform, is_features, read_features, sample_rate_of
 from tidegate.errors import ConfigError, DataError
 from tidegate.layers import initialize, layer_of
 from tidegate.layers.stream import Stream
@@ -120,6 +120,8 @@ class Part(NamedTuple):
     """The signs of all, one recording after the other."""
     signs: Tensor
     """[B] how many each has."""
+    said: list[str]
+    """The texts of all, in which there may be signs that have no number."""
 
 
 class Utterances(Examples):
@@ -128,6 +130,7 @@ class Utterances(Examples):
     Args:
         features: of each [T, C], as the network takes them.
         numbers: the signs that are said in each.
+        texts: what is said in each, as the model writes it.
         patch: frames that are one step.
         batch_size: of training, whose recordings are of similar length.
         masks: stretches of frames, and of features, that are hidden in training at every step, at most.
@@ -139,13 +142,14 @@ class Utterances(Examples):
         self,
         features: Sequence[np.ndarray],
         numbers: Sequence[np.ndarray],
+        texts: Sequence[str],
         patch: int,
         batch_size: int,
         masks: int = 0,
         stretch: float = 0.0,
         unchanged: int = 0,
     ) -> None:
-        self.unchanged = unchanged
+        self.texts, self.unchanged = texts, unchanged
         self.features = [torch.from_numpy(one) for one in features]
         self.numbers = [torch.from_numpy(one) for one in numbers]
         self.lengths = np.array([len(one) for one in features])
@@ -172,6 +176,7 @@ class Utterances(Examples):
             torch.tensor([len(one) for one in features]),
             torch.cat(numbers),
             torch.tensor([len(one) for one in numbers]),
+            [self.texts[row] for row in rows[mine].tolist()],
         )
 
     def changed(self, x: Tensor, said: Tensor, random: np.random.Generator) -> Tensor:
@@ -208,8 +213,8 @@ class Speech(Learner):
         self.transcripts = transcripts
 
     def losses(self, output: tuple[Tensor, Tensor], part: Part) -> Tensor:
-        log_shares, steps = output
-        return F.ctc_loss(log_shares, part.y, steps, part.signs, blank=BLANK, reduction="sum")
+        log_probs, steps = output
+        return F.ctc_loss(log_probs, part.y, steps, part.signs, blank=BLANK, reduction="sum")
 
     def metrics(self, device: torch.device) -> MetricCollection:
         from torchmetrics.text import CharErrorRate, WordErrorRate
@@ -217,14 +222,13 @@ class Speech(Learner):
         return MetricCollection({"wer": WordErrorRate(), "cer": CharErrorRate()}, compute_groups=False).to(device)
 
     def update(self, metrics: MetricCollection, output: tuple[Tensor, Tensor], part: Part) -> None:
-        log_shares, steps = output
+        log_probs, steps = output
         heard = []
         for b, count in enumerate(steps.tolist()):
             greedy = Greedy()
-            greedy(log_shares[:count, b].detach().cpu().numpy())
+            greedy(log_probs[:count, b].detach().cpu().numpy())
             heard.append(self.transcripts.decode(greedy.numbers))
-        said = [self.transcripts.decode(one.tolist()) for one in part.y.split(part.signs.tolist())]
-        metrics.update(heard, said)
+        metrics.update(heard, part.said)
 
 
 class SpeechRecognizer(Estimator):
@@ -237,10 +241,11 @@ class SpeechRecognizer(Estimator):
         bidirectional: read every recording from both ends; without it a stream can be heard as it comes.
         patch: frames that are one step of the recurrence (subsampling in time).
         masks: stretches of frames, and of features, that are hidden in training (SpecAugment, Park et al. 2019).
-        stretch: by how much recordings are made slower or faster in training, at most.
-        sample_rate: Hz of waveforms, and to which files are brought; none for what most files have, 16 kHz at most.
+        stretch: by how much recordings are made slower or faster in training, at most; from 0 to below 1.
+        sample_rate: Hz of waveforms, and to which files are resampled; none for what most files have, 16 kHz at most,
+            and for ready features.
         mel_bins: features of a frame of sound.
-        lower: whether letters of transcripts become small; none for where they have both cases.
+        lower: whether transcripts become lower case; none for where they have both cases.
         punctuation: whether punctuation stays in transcripts.
         dropout: share of features put to 0 in training.
         parameters: see `tidegate.tasks.base.Estimator`.
@@ -306,7 +311,8 @@ class SpeechRecognizer(Estimator):
         self._check_truth("bidirectional")
         self._check_truth("lower", optional=True)
         self._check_truth("punctuation")
-        LogMel(16_000 if self.sample_rate is None else self.sample_rate, self.mel_bins)
+        if self.sample_rate is not None or self.mel_bins != BINS:
+            LogMel(16_000 if self.sample_rate is None else self.sample_rate, self.mel_bins)
         return super().settings()
 
     def _settings_of(self, train: Any) -> Settings:
@@ -378,10 +384,11 @@ class SpeechRecognizer(Estimator):
     def _ready(
         self, features: Sequence[np.ndarray], texts: Sequence[str], names: Sequence[str], **changes: Any
     ) -> Utterances:
-        numbers = [self.transcripts_.encode(self.transcripts_.normalized(text)) for text in texts]
+        said = self.said(texts, names)
+        numbers = [self.transcripts_.encode(text) for text in said]
         self._check_alignable(features, numbers, names)
         ready = [self.preparation_(one) for one in features]
-        return Utterances(ready, numbers, int(self.patch), int(self.batch_size or 1), **changes)
+        return Utterances(ready, numbers, said, int(self.patch), int(self.batch_size or 1), **changes)
 
     def _check_alignable(
         self, features: Sequence[np.ndarray], numbers: Sequence[np.ndarray], names: Sequence[str]
@@ -399,11 +406,19 @@ class SpeechRecognizer(Estimator):
                 do="correct or remove the transcript" + (", or pass a smaller patch" if self.patch > 1 else ""),
             )
 
-    def predict(self, X: Any, **decoding: Any) -> list[str]:
-        """What is said in each recording; see `decode_by` for how."""
+    def predict(
+        self,
+        X: Any,
+        *,
+        beam: int | None = None,
+        language_model: Any = None,
+        weight: float | None = None,
+        bonus: float | None = None,
+    ) -> list[str]:
+        """What is said in each recording; see `decode_by` for how, which holds where nothing is said here."""
         self._check_fitted()
         features, _ = self._features(X, self.preparation_.mel, self.preparation_.channels)
-        return self._texts_of(features, **decoding)
+        return self._texts_of(features, beam=beam, language_model=language_model, weight=weight, bonus=bonus)
 
     def decode_by(
         self, beam: int | None = None, language_model: Any = None, weight: float = 0.5, bonus: float = 0.5
@@ -414,8 +429,8 @@ class SpeechRecognizer(Estimator):
             beam: prefixes that are followed; 1 for the most probable sign of each frame, and none for that too, or for
                 16 with a language model.
             language_model: a `LanguageModel` of characters, which scores the texts that are followed.
-            weight: of the logarithm of its probabilities.
-            bonus: added for each sign.
+            weight: what the natural logarithms of its probabilities are multiplied by.
+            bonus: insertion bonus, added to the logarithm of the probability of a text for each sign.
         """
         beam = beam if beam is not None else 1 if language_model is None else 16
         check_at_least("beam", beam, 1)
@@ -436,20 +451,21 @@ class SpeechRecognizer(Estimator):
     def _texts_of(self, features: Sequence[np.ndarray], **decoding: Any) -> list[str]:
         """What is said in features that are not prepared yet."""
         before = self.beam_
+        said = {name: value for name, value in decoding.items() if value is not None}
         try:
-            if decoding:
-                self.decode_by(**decoding)
+            if said:
+                self.decode_by(**said)
             found = []
-            for log_shares in self.log_shares(features):
+            for log_probs in self.log_probs(features):
                 decoder = self._decoder()
-                decoder(log_shares)
+                decoder(log_probs)
                 found.append(self.transcripts_.decode(decoder.numbers))
             return found
         finally:
             self.beam_ = before
 
-    def log_shares(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The logarithm of the share of each sign at each step [steps, V], for features that are not prepared yet."""
+    def log_probs(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The log-probabilities of the signs at each step [steps, V], for features that are not prepared yet."""
         ready = [torch.from_numpy(self.preparation_(one)) for one in features]
         lengths = np.array([len(one) for one in ready])
         found: list[Any] = [None] * len(ready)
@@ -457,17 +473,19 @@ class SpeechRecognizer(Estimator):
         with torch.inference_mode():
             for rows in batches_by_length(lengths, MOST_RECORDINGS, MOST_FRAMES):
                 x = nn.utils.rnn.pad_sequence([ready[n] for n in rows], batch_first=True).to(device)
-                log_shares, steps = self.network_(x, torch.from_numpy(lengths[rows]))
+                log_probs, steps = self.network_(x, torch.from_numpy(lengths[rows]))
                 for b, n in enumerate(rows.tolist()):
-                    found[n] = log_shares[: int(steps[b]), b].cpu().numpy()
+                    found[n] = log_probs[: int(steps[b]), b].cpu().numpy()
         return found
 
     def stream(self, pieces: Iterable[np.ndarray], sample_rate: int | None = None) -> Iterator[str]:
         """Words as they are sure, from pieces of a waveform; together they are what `predict` says of the whole.
 
         Args:
-            pieces: of a waveform [S] in -1..1, of any size.
+            pieces: of a waveform [S] in -1..1 or of whole numbers, of any size.
             sample_rate: theirs; none for the model's.
+
+        Raises DataError for what is no waveform, where it comes, and at the end where all is too short for a frame.
         """
         self._check_fitted()
         mel = self.preparation_.mel
@@ -478,12 +496,22 @@ class SpeechRecognizer(Estimator):
                 wanted="one of sound in one direction",
                 do="train one with bidirectional=False (--no-bidirectional)",
             )
-        return self._stream(self.preparation_.stream(pieces, mel.sample_rate if sample_rate is None else sample_rate))
+        if not hasattr(pieces, "__iter__") or isinstance(pieces, (str, bytes)):
+            raise DataError(got=f"pieces of {type(pieces).__name__}", wanted="waveforms", do="pass a list or generator")
+        rate = mel.sample_rate if sample_rate is None else sample_rate
+        if isinstance(rate, bool) or not isinstance(rate, (int, np.integer)) or not 0 < rate <= MOST_RATE:
+            raise ConfigError(
+                got=f"sample_rate={rate!r}", wanted=f"a whole number from 1 to {MOST_RATE:,}", do="correct sample_rate"
+            )
+        waveforms = (as_waveform(piece, f"piece {n}") for n, piece in enumerate(pieces))
+        return self._stream(self.preparation_.stream(waveforms, int(rate)))
 
     def _stream(self, features: Iterator[np.ndarray]) -> Iterator[str]:
         decoder, network, patch = self._decoder(), Stream(self.network_), self.network_.patch
         before = torch.zeros(1, (CONTEXT - 1) * patch, self.preparation_.channels)
-        rest, told = torch.empty(1, 0, before.shape[2]), 0
+        rest = torch.empty(1, 0, before.shape[2])
+        open_word: list[int] = []
+        space = self.transcripts_.signs.find(" ") + 1
 
         def hear(frames: Tensor) -> None:
             nonlocal before
@@ -496,32 +524,54 @@ class SpeechRecognizer(Estimator):
             if whole := rest.shape[1] // patch * patch:
                 hear(rest[:, :whole])
                 rest = rest[:, whole:]
+                numbers = [*open_word, *decoder.take()]
                 # The last word may go on.
-                words = self.transcripts_.decode(decoder.sure).split()
-                sure = len(words) - (not self._ends(decoder.sure))
-                yield from words[told:sure]
-                told = max(told, sure)
+                end = len(numbers) - numbers[::-1].index(space) if space in numbers else 0
+                open_word = numbers[end:]
+                yield from self.transcripts_.decode(numbers[:end]).split()
         if rest.shape[1]:
             hear(rest)
-        yield from self.transcripts_.decode(decoder.numbers).split()[told:]
-
-    def _ends(self, numbers: Sequence[int]) -> bool:
-        """Whether the last word is whole."""
-        return bool(numbers) and self.transcripts_.signs[numbers[-1] - 1] == " "
+        yield from self.transcripts_.decode([*open_word, *decoder.numbers]).split()
 
     def score(self, X: Any, y: Any) -> float:
         """1 - the word error rate, which may be below zero."""
         return 1.0 - self.metrics(X, y)["wer"]
 
-    def metrics(self, X: Any, y: Any, **decoding: Any) -> dict[str, Any]:
+    def metrics(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        beam: int | None = None,
+        language_model: Any = None,
+        weight: float | None = None,
+        bonus: float | None = None,
+    ) -> dict[str, Any]:
         """wer and cer, the errors over the words and the characters that are said; n recordings, and words."""
         self._check_fitted()
-        features, _ = self._features(X, self.preparation_.mel, self.preparation_.channels)
-        return error_rates(self.normalized(_texts(y, len(features))), self._texts_of(features, **decoding))
+        features, names = self._features(X, self.preparation_.mel, self.preparation_.channels)
+        said = self.said(_texts(y, len(features)), names)
+        heard = self._texts_of(features, beam=beam, language_model=language_model, weight=weight, bonus=bonus)
+        return error_rates(said, heard)
 
     def normalized(self, texts: Sequence[str]) -> list[str]:
         """Texts as the model writes them."""
         return [self.transcripts_.normalized(text) for text in texts]
+
+    def said(self, texts: Sequence[str], names: Sequence[str]) -> list[str]:
+        """Texts of recordings of these names, as the model writes them.
+
+        Raises DataError where nothing is said in one, of which no error is a share.
+        """
+        found = self.normalized(texts)
+        empty = [name for name, text in zip(names, found, strict=True) if not text]
+        if empty:
+            raise DataError(
+                got=f"{empty[0]} with an empty transcript, one of {len(empty):,}",
+                wanted="what is said in each recording",
+                do="fill or remove those",
+            )
+        return found
 
     def _first_features(self, X: Any, tell: Tell | None = None) -> tuple[list[np.ndarray], LogMel | None, list[str]]:
         """The features of training data, what made them of sound, and the names of the recordings."""
@@ -537,12 +587,20 @@ class SpeechRecognizer(Estimator):
             if not kinds.pop():
                 rate = usual_rate([sample_rate_of(path) for path in paths]) if self.sample_rate is None else None
                 mel = LogMel(int(rate or self.sample_rate or 0), int(self.mel_bins))
-        elif np.ndim(items[0]) == 1:
+        elif _dimensions(items[0]) == 1:
             if self.sample_rate is None:
                 raise ConfigError(
                     got="waveforms without sample_rate", wanted="Hz of the waveforms", do="pass sample_rate=16000"
                 )
             mel = LogMel(int(self.sample_rate), int(self.mel_bins))
+        if mel is None and (self.sample_rate is not None or self.mel_bins != BINS):
+            option = "mel_bins" if self.sample_rate is None else "sample_rate"
+            name = str(items[0]) if isinstance(items[0], (str, Path)) else "X[0], a matrix"
+            raise DataError(
+                got=f"{option}={getattr(self, option)} for {name}",
+                wanted="sound, or ready features and no option of sound",
+                do=f"leave {option} out, or pass waveforms (samples), of stereo the mean of its channels",
+            )
         features, names = _heard(items, mel, tell)
         for n, one in enumerate(features):
             if one.shape[1] != features[0].shape[1]:
@@ -596,7 +654,17 @@ def _items(X: Any) -> list[Any]:
     items = list(X)
     if not items:
         raise DataError(got="X without recordings", wanted="at least one", do="check the data")
+    if not isinstance(items[0], (str, Path)) and not hasattr(items[0], "__len__"):
+        raise DataError(got=f"X of {type(items[0]).__name__}", wanted="a list of waveforms", do="pass [X]")
     return items
+
+
+def _dimensions(item: Any) -> int:
+    """The axes of an array; 0 for what is none."""
+    try:
+        return np.ndim(item)
+    except ValueError:  # rows of unequal length
+        return 0
 
 
 def _existing(path: Any) -> Path:
@@ -623,7 +691,7 @@ def _heard_one(item: Any, mel: LogMel | None, name: str) -> np.ndarray:
     if is_path and is_features(_existing(item)):
         item, is_path = read_features(_existing(item)), False
     if mel is None:
-        if is_path or np.ndim(item) == 1:
+        if is_path or _dimensions(item) == 1:
             raise DataError(
                 got=f"{name}, which is sound",
                 wanted="a matrix of features (frames, features), as the model was trained on",
@@ -632,21 +700,7 @@ def _heard_one(item: Any, mel: LogMel | None, name: str) -> np.ndarray:
         return as_features(item, name)
     if is_path:
         return mel.read(_existing(item))
-    waveform = np.asarray(item)
-    if waveform.ndim != 1 or waveform.dtype.kind not in "iuf" or not len(waveform):
-        raise DataError(
-            got=f"{name} of shape {waveform.shape} and type {waveform.dtype}",
-            wanted="a waveform (samples), as the model was trained on sound",
-            do="convert it; of stereo take the mean of both channels",
-        )
-    if waveform.dtype.kind in "iu":
-        # As files of whole numbers are read.
-        info = np.iinfo(waveform.dtype)
-        waveform = waveform.astype(np.float64) / (info.max + 1) if info.min else waveform / (info.max / 2 + 0.5) - 1
-    waveform = np.ascontiguousarray(waveform, dtype=np.float32)
-    if not np.isfinite(waveform).all():
-        raise DataError(got=f"{name} with samples that are not finite", wanted="sound", do="correct it")
-    return mel.of(waveform, mel.sample_rate, name)
+    return mel.of(as_waveform(item, name), mel.sample_rate, name)
 
 
 def _texts(y: Any, count: int) -> list[str]:

@@ -16,6 +16,7 @@ from tidegate.data.audio import is_sound, pieces_of, sample_rate_of, stream_soun
 from tidegate.data.recordings import Recording, Recordings, read_recordings
 from tidegate.errors import ConfigError, DataError
 from tidegate.preparation import Reading
+from tidegate.preparation.acoustics import resampled
 from tidegate.preparation.reading import SOUND
 from tidegate.preparation.transcripts import Transcripts
 from tidegate.tasks.base import Material, Say, Tell
@@ -156,15 +157,17 @@ class SpeechMaterial(Material):
         model: SpeechRecognizer, source: str, reading: Reading | None, probabilities: bool
     ) -> tuple[list[str], list[list[Any]], list[str]]:
         """The file and the text of every recording of a source; of one file of sound its text alone."""
+        if probabilities:
+            raise ConfigError(got="--probabilities for speech", wanted="an option of labels", do="leave it out")
+        if source == "-":
+            raise DataError(got="- for standard input", wanted="a file, or a stream", do="add --stream")
         _refuse_other_sound(model, reading)
         read = recordings_of(source, reading or Reading(), transcribed=False)
         texts = model._texts_of(features_of(model, read.all))
-        base = Path(source)
-        names = [str(path.relative_to(base)) if path.is_relative_to(base) else str(path) for path, _ in read.all]
-        if base.is_file() and len(texts) == 1 and is_sound(base):
+        if len(texts) == 1 and is_sound(Path(source)):
             return ["text"], [texts], sound_notes(model, read.all)
         notes = [*read.notes, *sound_notes(model, read.all)]
-        return ["file", "text"], [[name, text] for name, text in zip(names, texts, strict=True)], notes
+        return ["file", "text"], [[one.name, text] for one, text in zip(read.all, texts, strict=True)], notes
 
     @staticmethod
     def stream(model: SpeechRecognizer, source: str) -> Iterator[str]:
@@ -233,13 +236,7 @@ def score(model: SpeechRecognizer, recordings: Sequence[Recording]) -> dict[str,
 
 def refuse_empty(model: SpeechRecognizer, recordings: Sequence[Recording]) -> None:
     """Raise DataError where nothing is said in a recording, of which no error is a share."""
-    empty = [one.path for one in recordings if not model.transcripts_.normalized(one.text or "")]
-    if empty:
-        raise DataError(
-            got=f"{empty[0]} with an empty transcript, one of {len(empty):,}",
-            wanted="what is said in each recording",
-            do="fill or remove those rows",
-        )
+    model.said(_texts(recordings), [str(one.path) for one in recordings])
 
 
 def sound_notes(model: SpeechRecognizer, recordings: Sequence[Recording]) -> list[str]:
@@ -247,13 +244,7 @@ def sound_notes(model: SpeechRecognizer, recordings: Sequence[Recording]) -> lis
     mel = model.preparation_.mel
     if mel is None:
         return []
-    rates = [sample_rate_of(path) for path, _ in recordings if is_sound(path)]
-    others = sorted({rate for rate in rates if rate != mel.sample_rate})
-    if not others:
-        return []
-    count = sum(rate != mel.sample_rate for rate in rates)
-    named = " and ".join(f"{rate:,}" for rate in others)
-    return [f"{count:,} of {len(rates):,} files of {named} Hz are brought to {mel.sample_rate:,} Hz"]
+    return resampled([sample_rate_of(one.path) for one in recordings if is_sound(one.path)], mel.sample_rate)
 
 
 def unseen_notes(transcripts: Transcripts, texts: Sequence[str]) -> list[str]:
@@ -275,7 +266,7 @@ def describe_recordings(source: str, reading: Reading | None = None) -> dict[str
     train, test, drawn = with_test(read)
     texts = _texts(read.all)
     transcripts = Transcripts.fit(_texts(train))
-    rates = [sample_rate_of(path) for path, _ in read.all if is_sound(path)]
+    rates = [sample_rate_of(one.path) for one in read.all if is_sound(one.path)]
     notes = [*read.notes, *([told] if (told := transcripts.told(texts)) else []), *([drawn] if drawn else [])]
     return {
         "name": read.name,

@@ -116,7 +116,7 @@ def check_number(
         and (below is None or number < below)
     )
     if not fits:
-        raise ConfigError(got=f"{name}={shown(value)}", wanted=f"a number {wanted}", do=f"correct {name}")
+        raise ConfigError(got=f"{name}={shown(value)}", wanted=f"a number {wanted}".strip(), do=f"correct {name}")
 
 
 def as_number(value: Any) -> float:
