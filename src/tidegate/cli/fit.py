@@ -39,9 +39,7 @@ def fit(
         int | None,
         typer.Option(help="Features of the recurrent state.  [default: by the task, above]"),
     ] = None,
-    num_layers: Annotated[
-        int | None, typer.Option(help="Recurrent layers.  [default: 1; 2 for translation, 3 for speech]")
-    ] = None,
+    num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1; 3 for speech]")] = None,
     bidirectional: Annotated[
         bool | None,
         typer.Option(help="Read every sequence from both ends.  [default: bidirectional; not for targets of steps]"),
@@ -228,8 +226,8 @@ def fit(
     - language: --cell lstm --hidden-size 512 --dropout 0.3 --steps 3,000 --learning-rate 4e-3 --batch-size 32
     --weight-decay 0.01 --unit char
 
-    - translation: --cell gru --hidden-size 384 --num-layers 2 --dropout 0.35 --steps 4,600 --learning-rate 3e-3
-    --batch-size 128 --weight-decay 0.01 --unit bpe --embedding-size 256
+    - translation: --cell gru --hidden-size 512 --dropout 0.25 --steps 4,500 --learning-rate 3e-3 --batch-size 128
+    --weight-decay 0.01 --unit bpe --embedding-size 256
 
     - speech: --cell lstm --hidden-size 160 --num-layers 3 --patch 3 --dropout 0.3 --steps 3,600 --learning-rate 3e-3
     --batch-size 16 --weight-decay 0.01

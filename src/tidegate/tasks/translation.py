@@ -40,7 +40,7 @@ from tidegate.training.settings import check_at_least, check_number
 if TYPE_CHECKING:
     from tidegate.tasks.run import Run
 
-DEFAULT_STEPS = 4600
+DEFAULT_STEPS = 4500
 SUBWORDS, SUBWORDS_OF_MANY, MANY = 4000, 8000, 100_000
 """Joint subwords for fewer pairs and for many: rare subwords are learned badly from few (Sennrich & Zhang 2019)."""
 MOST_HELD = 1000
@@ -289,8 +289,8 @@ class Translator(Estimator):
     def __init__(
         self,
         cell: str = "gru",
-        hidden_size: int = 384,
-        num_layers: int = 2,
+        hidden_size: int = 512,
+        num_layers: int = 1,
         *,
         unit: str = "bpe",
         vocab_size: int | None = None,
@@ -299,7 +299,7 @@ class Translator(Estimator):
         max_length: int = 256,
         beam: int = 5,
         length_penalty: float = 1.0,
-        dropout: float = 0.35,
+        dropout: float = 0.25,
         steps: int | None = None,
         learning_rate: float = 3e-3,
         batch_size: int = 128,
