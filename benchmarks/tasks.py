@@ -172,7 +172,10 @@ def add(name: str, run: Run, recorder: Recorder) -> None:
     """Add a run that was made before; SystemExit where it is not one with all defaults."""
     use = USES[name]
     own = TASKS[use.task](**use.parameters, cell=run.parameters["cell"], seed=run.parameters["seed"])
-    if run.parameters != json.loads(json.dumps(own._parameters())):
+    defaults = json.loads(json.dumps(own._parameters()))
+    if run.parameters["steps"] is not None and own.settings().steps == run.parameters["steps"]:
+        defaults["steps"] = run.parameters["steps"]
+    if run.parameters != defaults:
         raise SystemExit(f"got {run.folder} with other parameters; wanted the defaults; do train it again")
     record(name, run, run.metrics["seconds"], recorder)
 
