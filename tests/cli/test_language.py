@@ -2,16 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file
 
+from tests.stopped import check_resumed, check_two_processes
 from tidegate.cli import run
-from tidegate.training.callbacks import Checkpoints
 
 LINE = re.compile(r"error: got .+; wanted .+; do .+\n")
 SMALL = ["--hidden-size", "16", "--chunk", "16", "--batch-size", "4"]
@@ -132,29 +128,11 @@ def test_stopped_within_an_epoch_and_resumed_it_has_the_same_bits(tmp_path, monk
     """The state of the text goes on from the checkpoint."""
     (tmp_path / "tide.txt").write_text(text(600))
     command = ["fit", "language", str(tmp_path / "tide.txt"), *SMALL, "--steps", "60", "--unit", "byte"]
-    assert run([*command, "--out", str(tmp_path / "whole")]) == 0
-    honored = Checkpoints.on_train_batch_end
-
-    def interrupt_at_19(self, trainer, module, *args):
-        self.interrupted = self.interrupted or trainer.datamodule.step == 19
-        honored(self, trainer, module, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "on_train_batch_end", interrupt_at_19)
-        assert run([*command, "--out", str(tmp_path / "stopped")]) == 130
-    last = torch.load(tmp_path / "stopped" / "checkpoints" / "last.ckpt", weights_only=True)
+    last = check_resumed(command, tmp_path, monkeypatch, step=19)
     assert last["RecurrentData"]["step"] == 19 and last["learner"][0]["state"][0].abs().sum() > 0
-    assert run([*command, "--out", str(tmp_path / "stopped"), "--resume"]) == 0
-    weights = [(tmp_path / one / "model" / "model.safetensors").read_bytes() for one in ("whole", "stopped")]
-    assert weights[0] == weights[1]
 
 
 def test_two_processes_learn_what_one_does(tmp_path):
     (tmp_path / "tide.txt").write_text(text(600))
-    command = ["fit", "language", str(tmp_path / "tide.txt"), *SMALL, "--steps", "30", "--dropout", "0", "--out"]
-    assert run([*command, str(tmp_path / "one")]) == 0
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "tidegate"]
-    subprocess.run([*launch, *command, str(tmp_path / "two")], check=True, capture_output=True)
-    one, two = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("one", "two"))
-    for name in one:
-        torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=1e-4)
+    command = ["fit", "language", str(tmp_path / "tide.txt"), *SMALL, "--steps", "30", "--dropout", "0"]
+    check_two_processes(command, tmp_path)

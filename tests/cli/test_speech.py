@@ -4,17 +4,14 @@ import io
 import json
 import re
 import shutil
-import subprocess
 import sys
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from tests.sounds import RATE, sentences, spoken
+from tests.stopped import check_resumed, check_two_processes
 from tidegate.cli import run
-from tidegate.training.callbacks import Checkpoints
 
 soundfile = pytest.importorskip("soundfile")
 for name in ("soxr", "kaldi_native_fbank", "jiwer"):
@@ -258,27 +255,10 @@ def test_audio_is_classified(tmp_path, capsys):
 def test_stopped_within_an_epoch_and_resumed_it_has_the_same_bits(tmp_path, monkeypatch):
     data = corpus(tmp_path / "data")
     command = ["fit", "speech", str(data), *SMALL, "--steps", "12"]
-    assert run([*command, "--out", str(tmp_path / "whole")]) == 0
-    honored = Checkpoints.on_train_batch_end
-
-    def interrupt_at_5(self, trainer, module, *args):
-        self.interrupted = self.interrupted or trainer.datamodule.step == 5
-        honored(self, trainer, module, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "on_train_batch_end", interrupt_at_5)
-        assert run([*command, "--out", str(tmp_path / "stopped")]) == 130
-    assert run([*command, "--out", str(tmp_path / "stopped"), "--resume"]) == 0
-    weights = [(tmp_path / one / "model" / "model.safetensors").read_bytes() for one in ("whole", "stopped")]
-    assert weights[0] == weights[1]
+    check_resumed(command, tmp_path, monkeypatch, step=5)
 
 
 def test_two_processes_learn_what_one_does(tmp_path):
     data = corpus(tmp_path / "data", count=18)
-    command = ["fit", "speech", str(data), *SMALL, "--steps", "9", "--dropout", "0", "--out"]
-    assert run([*command, str(tmp_path / "one")]) == 0
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "tidegate"]
-    subprocess.run([*launch, *command, str(tmp_path / "two")], check=True, capture_output=True)
-    one, two = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("one", "two"))
-    for name in one:
-        torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=1e-4)
+    command = ["fit", "speech", str(data), *SMALL, "--steps", "9", "--dropout", "0"]
+    check_two_processes(command, tmp_path)

@@ -2,15 +2,11 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
+from tests.stopped import check_resumed, check_two_processes
 from tidegate.cli import run
-from tidegate.training.callbacks import Checkpoints
 
 LINE = re.compile(r"error: got .+; wanted .+; do .+\n")
 SMALL = ["--hidden-size", "16", "--embedding-size", "8", "--batch-size", "8", "--unit", "char"]
@@ -191,26 +187,9 @@ def test_what_a_translator_cannot_do_is_refused_in_a_line(finished, monkeypatch,
 
 def test_stopped_and_resumed_it_has_the_same_bits(tmp_path, monkeypatch):
     command = ["fit", "translation", *write(tmp_path), *SMALL, "--steps", "30", "--num-layers", "2"]
-    assert run([*command, "--out", str(tmp_path / "whole")]) == 0
-    honored = Checkpoints.on_train_batch_end
-
-    def interrupt_at_19(self, trainer, module, *args):
-        self.interrupted = self.interrupted or trainer.datamodule.step == 19
-        honored(self, trainer, module, *args)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "on_train_batch_end", interrupt_at_19)
-        assert run([*command, "--out", str(tmp_path / "stopped")]) == 130
-    assert run([*command, "--out", str(tmp_path / "stopped"), "--resume"]) == 0
-    weights = [(tmp_path / one / "model" / "model.safetensors").read_bytes() for one in ("whole", "stopped")]
-    assert weights[0] == weights[1]
+    check_resumed(command, tmp_path, monkeypatch, step=19)
 
 
 def test_two_processes_learn_what_one_does(tmp_path):
-    command = ["fit", "translation", *write(tmp_path), *SMALL, "--steps", "30", "--dropout", "0", "--out"]
-    assert run([*command, str(tmp_path / "one")]) == 0
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "tidegate"]
-    subprocess.run([*launch, *command, str(tmp_path / "two")], check=True, capture_output=True)
-    one, two = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("one", "two"))
-    for name in one:
-        torch.testing.assert_close(one[name], two[name], rtol=1e-3, atol=1e-4)
+    command = ["fit", "translation", *write(tmp_path), *SMALL, "--steps", "30", "--dropout", "0"]
+    check_two_processes(command, tmp_path)

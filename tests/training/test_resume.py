@@ -12,9 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.stopped import stop_after
 from tidegate.cli import run
 from tidegate.errors import TidegateError
-from tidegate.training.callbacks import Checkpoints
 from tidegate.training.fit import step_of
 
 COMMAND = [
@@ -83,16 +83,8 @@ def test_ctrl_c_leaves_a_checkpoint_and_exits_with_130(tmp_path, whole):
 
 
 def test_stopped_between_two_checks(tmp_path, whole, monkeypatch):
-    honored = Checkpoints.on_train_batch_end
-
-    def interrupt_at_19(self, trainer, module, *args):
-        self.interrupted = self.interrupted or trainer.datamodule.step == 19
-        honored(self, trainer, module, *args)
-
     folder = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "on_train_batch_end", interrupt_at_19)
-        assert run([*COMMAND, "--out", str(folder)]) == 130
+    stop_after(19, [*COMMAND, "--out", str(folder)], monkeypatch)
     assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["RecurrentData"]["step"] == 19
     assert run([*COMMAND, "--out", str(folder), "--resume"]) == 0
     assert_same_weights(folder, whole)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.cli.complete import datasets
-from tidegate.cli.options import say, source_of, table_options
+from tidegate.cli.options import Beam, Scorer, decoding, say, source_of, table_options
 
 
 @table_options
@@ -22,13 +22,8 @@ def evaluate(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output.  [default: lines]")
     ] = False,
-    beam: Annotated[
-        int | None,
-        typer.Option(help="Hypotheses of the search, for speech and translation.  [default: as the model says]"),
-    ] = None,
-    language_model: Annotated[
-        Path | None, typer.Option(help="Run of language that scores what may be said.  [default: none]")
-    ] = None,
+    beam: Beam = None,
+    language_model: Scorer = None,
     reading: Any = None,
 ) -> None:
     """Score a trained model."""
@@ -36,9 +31,7 @@ def evaluate(
 
     if data is None and reading is not None and reading.source is not None:
         data, reading = source_of(data, reading)
-    said = {"beam": beam, "language_model": language_model}
-    decoding = {name: value for name, value in said.items() if value is not None}
-    scores = evaluate_run(run, data, reading, say, decoding)
+    scores = evaluate_run(run, data, reading, say, decoding(beam, language_model))
     if as_json:
         typer.echo(json.dumps(scores))
         return

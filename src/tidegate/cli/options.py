@@ -32,6 +32,19 @@ HELP = {
 """Of each field of `tidegate.preparation.Reading`."""
 
 
+Beam = Annotated[
+    int | None, typer.Option(help="Hypotheses of the search, for speech and translation.  [default: as the model says]")
+]
+Scorer = Annotated[Path | None, typer.Option(help="Run of language that scores what may be said.  [default: none]")]
+"""The options of how texts are found."""
+
+
+def decoding(beam: int | None, language_model: Path | None) -> dict[str, Any]:
+    """What was said of how texts are found."""
+    said = {"beam": beam, "language_model": language_model}
+    return {name: value for name, value in said.items() if value is not None}
+
+
 def table_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say how a table is read; it gets them as one argument `reading`."""
     signature = inspect.signature(command, eval_str=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.cli.complete import datasets
-from tidegate.cli.options import say, table_options
+from tidegate.cli.options import Beam, Scorer, decoding, say, table_options
 
 
 @table_options
@@ -28,13 +28,8 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="The probability of every class.  [default: of the label]")
     ] = False,
-    beam: Annotated[
-        int | None,
-        typer.Option(help="Hypotheses of the search, for speech and translation.  [default: as the model says]"),
-    ] = None,
-    language_model: Annotated[
-        Path | None, typer.Option(help="Run of language that scores what may be said.  [default: none]")
-    ] = None,
+    beam: Beam = None,
+    language_model: Scorer = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Write words as they are sure; - is a WAV on standard input.")
     ] = False,
@@ -57,16 +52,15 @@ def predict(
 
     if out is not None and input is not None and _is_same(out, input):
         raise ConfigError(got=f"--out {out}, the input itself", wanted="another file", do="choose another --out")
-    said = {"beam": beam, "language_model": language_model}
-    decoding = {name: value for name, value in said.items() if value is not None}
+    how = decoding(beam, language_model)
     if stream:
-        content = _streamed(stream_run(run, input or "-", decoding=decoding), out is None)
+        content = _streamed(stream_run(run, input or "-", decoding=how), out is None)
         if out is None:
             return
     elif task_in(run) == "forecasting" or input is None:
         content = _forecast(run, input, reading, out)
     else:
-        header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say, decoding=decoding)
+        header, rows = predict_run(run, input, reading=reading, probabilities=probabilities, say=say, decoding=how)
         content = _lines(rows) if len(header) == 1 else _csv(header, rows)
     if out is None:
         typer.echo(content, nl=False)

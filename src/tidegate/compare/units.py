@@ -79,12 +79,7 @@ class Training:
             except TrainingError as error:
                 return {"failed": str(error)}
             metric = model._learner().monitor
-            result: dict[str, Any] = {
-                "validation": {"score": model.best_[metric], "loss": model.best_["loss"]},
-                "curve": [[row["step"], row[f"validation_{metric}"]] for row in model.history_],
-                "parameters": sum(parameter.numel() for parameter in model.network_.parameters()),
-                "trained_on": len(train),
-            }
+            result = {**how_it_went(model), "trained_on": len(train)}
             if self.purpose != "search":
                 assert dataset.test is not None
                 result["train"] = model.metrics(model._labeled(train))[metric]
@@ -138,12 +133,7 @@ class TaskTraining:
                 model._train(*material.set_up(model))
             except TrainingError as error:
                 return {"failed": str(error)}
-            metric = model._learner().monitor
-            result: dict[str, Any] = {
-                "validation": {"score": model.best_[metric], "loss": model.best_["loss"]},
-                "curve": [[row["step"], row[f"validation_{metric}"]] for row in model.history_],
-                "parameters": sum(parameter.numel() for parameter in model.network_.parameters()),
-            }
+            result = how_it_went(model)
             if self.purpose == "score":
                 errors = material.errors(model)
                 mean = float(errors.mean())
@@ -187,6 +177,16 @@ class Remembering:
 
 
 Unit = Training | TaskTraining | Remembering
+
+
+def how_it_went(model: Any) -> dict[str, Any]:
+    """What is told of every training: the kept score in validation, the learning curve and the size."""
+    metric = model._learner().monitor
+    return {
+        "validation": {"score": model.best_[metric], "loss": model.best_["loss"]},
+        "curve": [[row["step"], row[f"validation_{metric}"]] for row in model.history_],
+        "parameters": sum(parameter.numel() for parameter in model.network_.parameters()),
+    }
 
 
 def look_inside(model: SequenceEstimator, dataset: Dataset) -> dict[str, Any]:

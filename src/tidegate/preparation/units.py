@@ -14,7 +14,9 @@ import numpy as np
 
 from tidegate.errors import ConfigError, missing_extra
 
-KINDS = ("char", "byte", "bpe")
+NAMES = {"char": "characters", "byte": "bytes", "bpe": "subwords"}
+"""What units of each kind are called."""
+KINDS = tuple(NAMES)
 DEFAULT_SIZE, LEAST_SIZE, MOST_SIZE = 8000, 300, 1_000_000
 """Subwords that a vocabulary has where nothing is said, at least (256 of them are bytes), and at most."""
 MOST_CHARACTERS = 20_000

@@ -58,7 +58,7 @@ def scores(
     """
     from utilsforecast import losses
 
-    frame, mase = _scaled_errors(series, rows, ends, forecasts, levels, season)
+    frame, mase = scaled_errors(series, rows, ends, forecasts, levels, season)
     methods = [MODEL, *BASELINES]
     smape = 200 * losses.smape(frame, methods).set_index("unique_id")[methods]
     rmse = losses.rmse(frame, methods).set_index("unique_id")[methods]
@@ -97,20 +97,7 @@ def scores(
     return result
 
 
-def scores_of_series(
-    series: Sequence[np.ndarray],
-    rows: np.ndarray,
-    ends: np.ndarray,
-    forecasts: np.ndarray,
-    levels: Sequence[float],
-    season: int,
-) -> dict[str, np.ndarray]:
-    """The MASE of the model and of the simplest methods, of each series where it can be told [n]; see `scores`."""
-    mase = _scaled_errors(series, rows, ends, forecasts, levels, season)[1].dropna()
-    return {name: mase[name].to_numpy() for name in (MODEL, *BASELINES)}
-
-
-def _scaled_errors(
+def scaled_errors(
     series: Sequence[np.ndarray],
     rows: np.ndarray,
     ends: np.ndarray,
@@ -118,7 +105,7 @@ def _scaled_errors(
     levels: Sequence[float],
     season: int,
 ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-    """Each value that was forecast, with what was forecast; and the MASE of every series by every method."""
+    """Each value that was forecast, with its forecasts; and the MASE of every series by every method; see `scores`."""
     import pandas as pd
     from utilsforecast import losses
 

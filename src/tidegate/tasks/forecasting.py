@@ -25,7 +25,7 @@ from tidegate.preparation.windows import (
     Windows,
     as_sequences,
 )
-from tidegate.tasks.backtest import BASELINES, MODEL, scores, scores_of_series
+from tidegate.tasks.backtest import BASELINES, MODEL, scaled_errors, scores
 from tidegate.tasks.base import Estimator, Material, Say, Tell
 from tidegate.tasks.examples import Part, SequenceExamples
 from tidegate.training import Examples, Learner
@@ -615,16 +615,17 @@ class SeriesMaterial(Material):
 
     def errors(self, estimator: Forecaster) -> np.ndarray:
         """The MASE of each series."""
-        return self._of_series(estimator)[MODEL]
+        return self._of_series(estimator)[MODEL].to_numpy()
 
     def baseline_errors(self, estimator: Forecaster) -> dict[str, np.ndarray]:
         found = self._of_series(estimator)
-        return {name: found[name] for name in BASELINES}
+        return {name: found[name].to_numpy() for name in BASELINES}
 
-    def _of_series(self, estimator: Forecaster) -> dict[str, np.ndarray]:
+    def _of_series(self, estimator: Forecaster) -> pandas.DataFrame:
+        """By every method, the MASE of each series that has one."""
         forecasts = estimator.forecast(self.whole, self.rows, self.ends)
         season = estimator.windows_.season
-        return scores_of_series(self.whole.y, self.rows, self.ends, forecasts, QUANTILES, season)
+        return scaled_errors(self.whole.y, self.rows, self.ends, forecasts, QUANTILES, season)[1].dropna()
 
     @staticmethod
     def evaluate(

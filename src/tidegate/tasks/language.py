@@ -20,7 +20,7 @@ from tidegate.errors import ConfigError, DataError
 from tidegate.layers import initialize, layer_of
 from tidegate.preparation import Reading
 from tidegate.preparation.texts import fingerprint_of, read_texts, with_test, without_end
-from tidegate.preparation.units import Units, check_units
+from tidegate.preparation.units import NAMES, Units, check_units
 from tidegate.tasks.base import Estimator, Material, Say, Tell
 from tidegate.tasks.dropout import LockedDropout
 from tidegate.training import Examples, Learner, Settings
@@ -308,7 +308,7 @@ class LanguageModel(Estimator):
 
     @property
     def _named(self) -> str:
-        return {"char": "characters", "byte": "bytes", "bpe": "subwords"}[str(self.unit)]
+        return NAMES[str(self.unit)]
 
     def _encoded(self, texts: Sequence[str]) -> np.ndarray:
         """The numbers of texts, with a border before each."""

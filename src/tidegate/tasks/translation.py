@@ -29,7 +29,7 @@ from tidegate.preparation.pairs import (
     with_test,
     with_whole_paths,
 )
-from tidegate.preparation.units import Units, check_units
+from tidegate.preparation.units import NAMES, Units, check_units
 from tidegate.tasks.attention import Attention
 from tidegate.tasks.base import Estimator, Material, Say, Tell
 from tidegate.tasks.beam import beam_search
@@ -398,7 +398,7 @@ class Translator(Estimator):
 
     @property
     def _named(self) -> str:
-        return {"char": "characters", "byte": "bytes", "bpe": "subwords"}[str(self.unit)]
+        return NAMES[str(self.unit)]
 
     def _build(self) -> TranslationNetwork:
         return TranslationNetwork(
