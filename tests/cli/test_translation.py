@@ -140,6 +140,13 @@ def test_describe_tells_of_both_sides(finished, capsys):
     assert told["split"]["training"] + told["split"]["test"] == told["pairs"] == 108
 
 
+@pytest.mark.parametrize("task", ["", "Translation", "translaton", "sequences"])
+def test_describe_names_every_task(tmp_path, capsys, task):
+    assert run(["describe", str(tmp_path), "--task", task]) == 2
+    said = capsys.readouterr().err
+    assert LINE.fullmatch(said) and "classification" in said and "translation, speech" in said
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [

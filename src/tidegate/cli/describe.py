@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.complete import tasks
+from tidegate.cli.complete import TASKS, tasks
 from tidegate.cli.options import source_of, table_options
 
 
@@ -22,11 +22,14 @@ def describe(
 ) -> None:
     """Tell what is understood of a source, before anything is trained on it."""
     from tidegate.cli.progress import reading_progress
+    from tidegate.errors import ConfigError
     from tidegate.preparation import read_source
     from tidegate.preparation.describe import describe as describe_source
     from tidegate.preparation.describe import describe_series
     from tidegate.preparation.series import read_panel
 
+    if task is not None and task not in TASKS:
+        raise ConfigError(got=f"the task {task!r}", wanted=f"one of {', '.join(TASKS)}", do="correct the name")
     data, reading = source_of(data, reading)
     with reading_progress(data) as tell:
         if task == "forecasting":
