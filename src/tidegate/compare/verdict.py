@@ -159,6 +159,8 @@ def _score(contestant: Contestant) -> str:
         return f"{100 * mean:.1f} %"
     if is_share(contestant.metric):
         return f"{contestant.metric} {100 * mean:.1f}"
+    if contestant.metric.startswith("nats"):
+        return f"{mean:.3g} {contestant.metric}"
     return f"an error of {mean:.3g}" if contestant.metric == "mse" else f"{contestant.metric} {mean:.3g}"
 
 

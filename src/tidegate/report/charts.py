@@ -19,6 +19,8 @@ LOOK: dict[str, dict[str, str]] = {
 }
 STATES = ("h", "c", "g", "n")
 """Traces from −1 to 1; the others are gates, from 0 to 1."""
+MOST_POWERS = 8
+"""Labels of powers of ten beside an axis, about."""
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,12 @@ def gradients(inside: dict[str, list[dict[str, Any]]], state: str) -> Chart | No
     if not data:
         return None
     layout = _layout("lag k (steps)", "‖∂h(T)/∂s(T−k)‖, relative")
-    layout["yaxis"].update({"type": "log", "exponentformat": "power", "dtick": 1, "minor": {"showgrid": True}})
+    least = min(min(filter(None, line["y"]), default=1.0) for line in data)
+    # A label for every power of ten, as long as they fit.
+    every = max(1, round(-math.log10(least) / MOST_POWERS))
+    layout["yaxis"].update(
+        {"type": "log", "exponentformat": "power", "dtick": every, "minor": {"showgrid": every == 1}}
+    )
     titles = {"untrained": "Gradient against lag, before training", "trained": "Gradient against lag, after training"}
     return Chart(f"gradients-{state}", titles[state], ", ".join(says) + ".", data, layout)
 
