@@ -75,18 +75,18 @@ class Training:
             train = train[np.sort(order[: max(10, round(self.share * len(train)))])]
         with one_thread():
             try:
-                model._train(*model._set_up(model._labeled(train)))
+                model.train(*model.set_up(model.labeled(train)))
             except TrainingError as error:
                 return {"failed": str(error)}
-            metric = model._learner().monitor
+            metric = model.learner().monitor
             result = {**how_it_went(model), "trained_on": len(train)}
             if self.purpose != "search":
                 assert dataset.test is not None
-                result["train"] = model.metrics(model._labeled(train))[metric]
-                result["test"] = model.metrics(model._labeled(dataset.test))[metric]
+                result["train"] = model.metrics(model.labeled(train))[metric]
+                result["test"] = model.metrics(model.labeled(dataset.test))[metric]
             if self.purpose == "score":
                 assert dataset.test is not None
-                result["errors"] = [round(float(error), 9) for error in model.errors(model._labeled(dataset.test))]
+                result["errors"] = [round(float(error), 9) for error in model.errors(model.labeled(dataset.test))]
             if self.look_inside:
                 result["inside"] = look_inside(model, dataset)
         return result
@@ -130,7 +130,7 @@ class TaskTraining:
             warnings.simplefilter("ignore", DataWarning)
             material = model.material(model, self.data, Reading(**self.reading), None, self.parameters)
             try:
-                model._train(*material.set_up(model))
+                model.train(*material.set_up(model))
             except TrainingError as error:
                 return {"failed": str(error)}
             result = how_it_went(model)
@@ -181,7 +181,7 @@ Unit = Training | TaskTraining | Remembering
 
 def how_it_went(model: Any) -> dict[str, Any]:
     """What is told of every training: the kept score in validation, the learning curve and the size."""
-    metric = model._learner().monitor
+    metric = model.learner().monitor
     return {
         "validation": {"score": model.best_[metric], "loss": model.best_["loss"]},
         "curve": [[row["step"], row[f"validation_{metric}"]] for row in model.history_],
