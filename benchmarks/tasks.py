@@ -173,7 +173,7 @@ def add(name: str, run: Run, recorder: Recorder) -> None:
     """Add a run that was made before; SystemExit where it is not one with all defaults."""
     use = USES[name]
     own = TASKS[use.task](**use.parameters, cell=run.parameters["cell"], seed=run.parameters["seed"])
-    defaults = json.loads(json.dumps(own._parameters()))
+    defaults = json.loads(json.dumps(own.parameters_as_json()))
     if run.parameters["steps"] is not None and own.settings().steps == run.parameters["steps"]:
         defaults["steps"] = run.parameters["steps"]
     if run.parameters != defaults:
