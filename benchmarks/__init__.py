@@ -10,5 +10,5 @@
     python -m benchmarks.models
     python -m benchmarks.page
 
-Each but the last adds rows to `results/`; the last writes docs/benchmarks.md from them.
+Each but the last adds rows to `results/`; the last writes docs/measured/layers.md from them.
 """

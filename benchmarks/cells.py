@@ -1,4 +1,4 @@
-"""Compare the cells on real data, and write docs/guide/measured.md from what was found.
+"""Compare the cells on real data, and write docs/measured/cells.md from what was found.
 
     TIDEGATE_DATA=… python -m benchmarks.cells [NAME …]
 
@@ -24,7 +24,7 @@ from tidegate.report.comparison import markdown, shown, write_comparison
 
 REPOSITORY = Path(__file__).parents[1]
 RESULTS = REPOSITORY / "benchmarks" / "results" / "cells"
-PAGE = REPOSITORY / "docs" / "guide" / "measured.md"
+PAGE = REPOSITORY / "docs" / "measured" / "cells.md"
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def page() -> str:
     """What was found, study by study."""
     parts = [
         "# What was measured\n\nMade by `python -m benchmarks.cells` from `benchmarks/results/cells`. How to read it: "
-        "[which cell](which-cell.md).\n"
+        "[which cell](../tutorials/which-cell.md).\n"
     ]
     found_of = {
         name: json.loads((RESULTS / f"{name}.json").read_text())

@@ -3,8 +3,8 @@
     python -m benchmarks.classification FOLDER
 
 A set is a file NAME_TRAIN.ts with NAME_TEST.ts beside it, as in the UCR/UEA archive, whose split is kept. Rows are
-added to results/classification.jsonl, and the page docs/classification.md is written from all that it holds; of a
-method that was measured more than once with a seed, the last row counts. DTW and MiniRocket are aeon's, which
+added to results/classification.jsonl, and the page docs/measured/classification.md is written from all that it holds;
+of a method that was measured more than once with a seed, the last row counts. DTW and MiniRocket are aeon's, which
 pip install ".[bench]" brings.
 """
 
@@ -26,7 +26,7 @@ from tidegate.errors import DataError
 from tidegate.preparation import Preparation, read_dataset
 from tidegate.tasks import SequenceClassifier
 
-PAGE = REPOSITORY / "docs" / "classification.md"
+PAGE = REPOSITORY / "docs" / "measured" / "classification.md"
 CELLS = ("rnn", "lstm", "gru")
 PEERS = ("dtw", "minirocket")
 TITLES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU", "dtw": "1-NN DTW", "minirocket": "MiniRocket"}
@@ -166,7 +166,7 @@ This page is written by `python -m benchmarks.classification FOLDER` from the ro
 `benchmarks/results/classification.jsonl`. RNN, LSTM and GRU are `SequenceClassifier(cell)` with all defaults, one
 recipe for all sets; their accuracy is a mean over seeds, with the least and the most behind it. 1-NN DTW (a window of
 {100 * WINDOW:.0f} % of the length) and MiniRocket (Dempster, Schmidt & Webb 2021) are aeon's. Training and test part
-are the archive's. [The guide](guide/classification.md) says why each default is what it is."""
+are the archive's. [The guide](../tutorials/classification.md) says why each default is what it is."""
 
 
 def birthplaces(rows: list[Row]) -> str:

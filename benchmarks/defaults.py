@@ -3,7 +3,8 @@
     python -m benchmarks.defaults FOLDER --sets GunPoint,ArrowHead
 
 Every line is the recipe with one thing changed. No test part is used, so that defaults can be chosen by this table.
-Rows are added to results/defaults.jsonl, and docs/classification.md shows them (see `benchmarks.classification`).
+Rows are added to results/defaults.jsonl, and docs/measured/classification.md shows them (see
+`benchmarks.classification`).
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from tidegate.preparation.series import PanelRead, read_panel
 from tidegate.tasks.backtest import BASELINES, scores
 from tidegate.tasks.forecasting import QUANTILES, Forecaster
 
-PAGE, ROWS = REPOSITORY / "docs" / "forecasts.md", RESULTS / "forecasting.jsonl"
+PAGE, ROWS = REPOSITORY / "docs" / "measured" / "forecasting.md", RESULTS / "forecasting.jsonl"
 MOST_FITTED = 1000
 """Steps before an origin that a statistical method is fitted on."""
 OURS = ("lstm", "gru", "rnn")
@@ -149,7 +149,7 @@ def measured(task: Task, method: str, seed: int, given: argparse.Namespace) -> R
 def ours(task: Task, cell: str, seed: int, steps: int | None) -> np.ndarray:
     """Quantiles [B, H, Q] of our network."""
     model = Forecaster(task.horizon, cell=cell, seed=seed, steps=steps)
-    model._train(*model._set_up(task.train))
+    model.train(*model.set_up(task.train))
     return model.forecast(task.whole, task.rows, task.ends)
 
 

@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md, and the table in README.md, from the rows in `results/`."""
+"""Write docs/measured/layers.md, and the table in README.md, from the rows in `results/`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.state import ROLLOUT
 from benchmarks.step import LOOPS, STEPS
 from tidegate.probes.race import CASES, CELLS
 
-PAGE, README = REPOSITORY / "docs" / "benchmarks.md", REPOSITORY / "README.md"
+PAGE, README = REPOSITORY / "docs" / "measured" / "layers.md", REPOSITORY / "README.md"
 IN_README = [  # the workloads that its table shows
     ("curve", "gru", "GRU, one sequence of 1,000 steps, 128 hidden"),
     ("mnist-row", "lstm", "LSTM, 128 images of 28 rows, 2 layers of 128"),
@@ -96,7 +96,7 @@ def with_summary(text: str, rows: list[Row]) -> str:
     name, races = next((name, races) for name, races in trained.items() if {row[:2] for row in IN_README} <= set(races))
     cores = races[IN_README[0][:2]]["tidegate"]["cores"]
     lines = [
-        f"On {cores} cores of an {name}, each row in turns ([all figures, losses too](docs/benchmarks.md)):",
+        f"On {cores} cores of an {name}, each row in turns ([all figures, losses too](docs/measured/layers.md)):",
         "",
         "| a training step | torch.nn | JAX | tidegate | |",
         "| --- | --: | --: | --: | --: |",

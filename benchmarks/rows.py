@@ -42,7 +42,7 @@ class Recorder:
             "torch": found["torch"],
             "commit": git("rev-parse", "--short", "HEAD"),
             # What a recording itself writes does not count.
-            "dirty": bool(git("status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/*.md")),
+            "dirty": bool(git("status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/measured")),
             "load": round(os.getloadavg()[0], 2),
             "when": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         }

@@ -5,7 +5,8 @@
 FOLDER holds the data sets as `USES` names them. `scores` trains each with the command that the page shows, once for
 each seed; `--finished TASK=RUN` adds a run that the command has made already. `steps` takes one training step of the
 same network on the same batches with our kernels and with torch.nn's, in turns. Rows are added to results/tasks.jsonl,
-and the page docs/tasks.md is written from all that it holds; of what was measured more than once, the last row counts.
+and the page docs/measured/tasks.md is written from all that it holds; of what was measured more than once, the last row
+counts.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from tidegate.tasks.run import Run, fit_run, open_run
 from tidegate.training.data import Batch, RecurrentData
 from tidegate.training.settings import Plan
 
-PAGE, ROWS = REPOSITORY / "docs" / "tasks.md", RESULTS / "tasks.jsonl"
+PAGE, ROWS = REPOSITORY / "docs" / "measured" / "tasks.md", RESULTS / "tasks.jsonl"
 CELLS = ("rnn", "lstm", "gru")
 BATCHES = 4
 """That a step is timed over, one after the other."""
@@ -172,7 +173,7 @@ def add(name: str, run: Run, recorder: Recorder) -> None:
     """Add a run that was made before; SystemExit where it is not one with all defaults."""
     use = USES[name]
     own = TASKS[use.task](**use.parameters, cell=run.parameters["cell"], seed=run.parameters["seed"])
-    defaults = json.loads(json.dumps(own._parameters()))
+    defaults = json.loads(json.dumps(own.parameters_as_json()))
     if run.parameters["steps"] is not None and own.settings().steps == run.parameters["steps"]:
         defaults["steps"] = run.parameters["steps"]
     if run.parameters != defaults:
@@ -201,7 +202,7 @@ def step(name: str, source: str, given: argparse.Namespace, recorder: Recorder) 
         settings = estimator._settings_of(train)
         data = RecurrentData(train, train, Plan.of(settings, len(train)), settings)
         batches = [data.training_batch(n) for n in range(BATCHES)]
-        learner = estimator._learner()
+        learner = estimator.learner()
         learner.network.train()
         optimizer = torch.optim.AdamW(learner.network.parameters(), lr=0.0, fused=True)
         entries = {

@@ -43,7 +43,7 @@ def sources(tmp_path_factory):
 def fitted(task, source, parameters):
     model = TASKS[task](hidden_size=8, steps=3, **SETTINGS[task], **parameters)
     material = model.material(model, source, None, None, parameters)
-    model._train(*material.set_up(model))
+    model.train(*material.set_up(model))
     return model, material
 
 

@@ -311,10 +311,10 @@ def test_numbers_that_are_not_in_memory_as_they_are(cell, lazy):
 
 @pytest.fixture
 def without_exchange():
-    kernels._cpu.exchange_through(None)
+    kernels.engine.exchange_through(None)
     yield
     if hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
-        kernels._cpu.exchange_through(torch.Tensor.__dlpack_c_exchange_api__)
+        kernels.engine.exchange_through(torch.Tensor.__dlpack_c_exchange_api__)
 
 
 @pytest.mark.parametrize("sizes", [{}, {"bidirectional": True, "proj_size": 2}, {"bias": False}], ids=str)
@@ -357,8 +357,8 @@ def test_memory_of_the_output_goes_where_hooks_say():
         output, _ = layer(x)
 
     def held():
-        kernels._cpu.release_pool()
-        return kernels._cpu.pooled_bytes()
+        kernels.engine.release_pool()
+        return kernels.engine.pooled_bytes()
 
     before, node = held(), output.grad_fn
     del output

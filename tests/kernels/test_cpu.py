@@ -71,9 +71,9 @@ def assert_agrees(mode, sizes, dtype, lengths=None, **options):
     assert_matches(outputs_and_gradients(ours(mode, lengths, D), given), expected, dtype)
 
 
-@pytest.fixture(params=kernels._cpu.choices() if kernels._cpu else [])
+@pytest.fixture(params=kernels.engine.choices() if kernels.engine else [])
 def isa(request):
-    before = kernels._cpu.isa()
+    before = kernels.engine.isa()
     kernels.choose_isa(request.param)
     yield request.param
     kernels.choose_isa(before)

@@ -18,9 +18,9 @@ def loaded(isa: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("isa", ["", *(kernels._cpu.choices() if kernels._cpu else [])])
+@pytest.mark.parametrize("isa", ["", *(kernels.engine.choices() if kernels.engine else [])])
 def test_the_environment_chooses(isa):
-    assert loaded(isa).stdout.strip() == (isa or kernels._cpu.choices()[0])
+    assert loaded(isa).stdout.strip() == (isa or kernels.engine.choices()[0])
 
 
 def test_a_set_that_the_machine_lacks_is_refused_in_a_sentence():

@@ -73,9 +73,9 @@ print(len(os.listdir("/proc/self/task")) - before + 1)
 def test_computes_the_same_where_openmp_grants_fewer_threads():
     code = """
 import torch, tidegate
-from tidegate.kernels.cpu.layer import _cpu
+from tidegate.kernels.cpu.layer import engine
 torch.set_num_threads(2)
-print(_cpu.handover_ns(2))
+print(engine.handover_ns(2))
 for hidden, batch in ((128, 16), (256, 4)):  # by rows, by units
     layer, x = tidegate.LSTM(8, hidden), torch.ones(50, batch, 8)
     with torch.no_grad():

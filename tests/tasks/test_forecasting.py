@@ -83,7 +83,7 @@ def test_no_forecast_sees_what_comes_after_it(fitted):
 @pytest.mark.parametrize(("season", "horizon"), [(4, 10), (7, 7), (12, 5), (30, 48)])
 def test_the_network_is_shown_what_came_a_season_ago(season, horizon):
     model = Forecaster(horizon=horizon, season=season, **SMALL)
-    model._set_up(as_panel(waves(300)))
+    model.set_up(as_panel(waves(300)))
     t, h = model.windows_.history, np.arange(1, horizon + 1)
     paths = model.network_.paths[0].numpy()
     for back, path in enumerate(paths):
@@ -112,7 +112,7 @@ def test_the_last_steps_are_validation_and_then_test():
     train, whole, rows, ends = model.parts(read_panel(waves()))
     assert ends.tolist() == [85, 90, 95] and rows.tolist() == [0, 0, 0]
     assert train.lengths.tolist() == [85] and whole.lengths.tolist() == [100]
-    windows, validation = model._set_up(train)
+    windows, validation = model.set_up(train)
     seen = windows.values[:, 1]
     assert len(validation) == 5
     longest = model.windows_.store(train.until(np.array([80]))).training()

@@ -628,7 +628,7 @@ def test_the_losses_of_both_parts_are_weighted_means(estimator):
     ragged = [x[: 2 + k % 4] for k, x in enumerate(X)]
     targets = y if estimator is SequenceClassifier else [x[:, 0] for x in ragged]
     model = estimator(**BRIEF, validation_share=0.1)
-    parts = model._set_up(model._with_weights(model._labeled(ragged, targets), np.arange(60) + 1))
+    parts = model.set_up(model._with_weights(model.labeled(ragged, targets), np.arange(60) + 1))
     for part in parts:
         per = part.lengths if part.per_step else None
         assert np.average(part.weights, weights=per) == pytest.approx(1)
@@ -785,7 +785,7 @@ def test_metrics_are_scikit_learns():
 
     X, y = overlapping()
     model = SequenceClassifier(**SMALL).fit(X, y)
-    found = json.loads(json.dumps(model.metrics(model._labeled(X, y))))
+    found = json.loads(json.dumps(model.metrics(model.labeled(X, y))))
     predicted = model.predict(X)
     assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(y, predicted))
     assert found["macro_f1"] == pytest.approx(f1_score(y, predicted, average="macro"))

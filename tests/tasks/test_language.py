@@ -150,7 +150,7 @@ def test_a_vocabulary_of_one_character_is_no_way_to_win():
 )
 def test_a_text_that_is_read_often_holds_its_end_out(steps, share, held):
     model = LanguageModel(**{**SMALL, "steps": steps}, validation_share=share)
-    train, validation = model._set_up((TIDE * 64,))
+    train, validation = model.set_up((TIDE * 64,))
     assert model.passes_ == steps * 4 * 16 / 1600
     assert model.holds_out_ == held
     learned = len(train.units) - 1

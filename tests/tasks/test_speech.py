@@ -90,7 +90,7 @@ def test_what_is_held_out_is_not_learned():
     features = [np.full((60, 20), n, dtype=np.float32) for n in range(30)]
     model = SpeechRecognizer(**SMALL, validation_share=0.2)
     texts = [sign * 3 for sign in "abcdefghijklmnopqrstuvwxyzäöüß"]
-    train, held = model._set_up((features, texts, texts), ((), (), ()), None)
+    train, held = model.set_up((features, texts, texts), ((), (), ()), None)
     assert held is not None and len(held) == 6 and {*train.texts, *held.texts} == set(texts) and len(train) == 24
 
 
@@ -193,7 +193,7 @@ def test_saved_and_loaded_it_says_the_same(tmp_path, of):
     model.save(tmp_path / "model")
     again = tidegate.load(tmp_path / "model")
     assert again.predict(X) == model.predict(X)
-    heard, _ = model._features(X, model.preparation_.mel, model.preparation_.channels)
+    heard, _ = model.features(X, model.preparation_.mel, model.preparation_.channels)
     for one, other in zip(model.log_probs(heard), again.log_probs(heard), strict=True):
         np.testing.assert_array_equal(one, other)
 
@@ -248,7 +248,7 @@ def test_texts_are_scored_as_they_are_written(learned):
 
 
 def test_a_character_that_was_never_seen_is_an_error_while_training(learned):
-    learner = learned._learner()
+    learner = learned.learner()
     metrics = learner.metrics(torch.device("cpu"))
     # The second recording is padded: behind its three steps nothing is heard.
     logits = torch.full((5, 2, 6), -9.0)

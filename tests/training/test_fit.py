@@ -150,7 +150,7 @@ def test_padding_never_matters(readout, patch):
     longer = np.full((40, 9, 2), 7.0)
     longer[:, :5] = X
     padded = SequenceClassifier(**options)
-    padded._train(*padded._set_up(padded._with_targets(as_sequences(longer, lengths), y)))
+    padded.train(*padded.set_up(padded._with_targets(as_sequences(longer, lengths), y)))
     a, b = weights_of(as_list), weights_of(padded)
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=1e-5, atol=1e-6)

@@ -37,7 +37,7 @@ class Commands(TyperGroup):
 app = typer.Typer(
     name="tidegate",
     cls=Commands,
-    help="Recurrent networks: train, evaluate, use.",
+    help="Recurrent networks for sequences: train, evaluate, predict, compare.",
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -69,4 +69,4 @@ def _version(value: bool) -> None:
 def options(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
-    """Recurrent networks: train, evaluate, use."""
+    """Recurrent networks for sequences: train, evaluate, predict, compare."""

@@ -16,19 +16,19 @@ def bench(
     cases: Annotated[
         str,
         typer.Option(
-            help="Of curve, mnist-row, mnist-pixel, charlm, stream and big, separated by commas.",
+            help="Workloads: curve, mnist-row, mnist-pixel, charlm, stream and big, separated by commas.",
             autocompletion=complete.case_list,
         ),
     ] = "curve,mnist-row,stream",
     cells: Annotated[
-        str, typer.Option(help="Which, separated by commas.", autocompletion=complete.cell_list)
+        str, typer.Option(help="Cells, separated by commas.", autocompletion=complete.cell_list)
     ] = "rnn,lstm,gru",
-    seconds: Annotated[float, typer.Option(help="To measure for, in all.")] = 20.0,
+    seconds: Annotated[float, typer.Option(help="Total time to measure for.")] = 20.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Time our layers beside torch.nn's on this machine, after checking that both are right.
+    """Benchmark tidegate's layers against torch.nn's on this machine, after checking their results.
 
-    Ctrl-C ends it with what is measured by then.
+    Ctrl-C stops early and prints what was measured.
     """
     from tidegate.probes import machine
     from tidegate.probes.race import beside_torch

@@ -19,31 +19,32 @@ def compare(
     task: Annotated[
         str | None,
         typer.Argument(
-            help=f"{', '.join(complete.TASKS[:-1])} or {complete.TASKS[-1]}; with none, the probes run alone",
+            help=f"{', '.join(complete.TASKS[:-1])} or {complete.TASKS[-1]}; without one, only the probes run",
             autocompletion=complete.tasks,
         ),
     ] = None,
     data: Annotated[
         str | None,
-        typer.Argument(help="as for fit: a built-in name or a path", autocompletion=complete.datasets),
+        typer.Argument(help="As for fit: a built-in name or a path", autocompletion=complete.datasets),
     ] = None,
     cells: Annotated[
-        str, typer.Option(help="Which, separated by commas.", autocompletion=complete.cell_list)
+        str, typer.Option(help="Cells, separated by commas.", autocompletion=complete.cell_list)
     ] = "rnn,lstm,gru",
-    seeds: Annotated[int, typer.Option(help="Trainings that a score is the mean of.")] = 3,
-    first_seed: Annotated[int, typer.Option(help="The first of the seeds.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Number of seeds a score is averaged over.")] = 3,
+    first_seed: Annotated[int, typer.Option(help="First seed.")] = 0,
     budget: Annotated[str, typer.Option(help="quick, normal or thorough.", autocompletion=complete.budgets)] = "normal",
-    jobs: Annotated[int | None, typer.Option(help="Trainings at once.  [default: one a core]")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Parallel jobs.  [default: one per core]")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder.  [default: runs/compare-DATA]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the comparison stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted comparison.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     missing: Annotated[
-        str, typer.Option(help="Missing values: refuse, interpolate, or mask (the mean, and where).")
+        str,
+        typer.Option(help="Missing values: refuse, interpolate, or mask (fill and add an indicator)."),
     ] = "refuse",
-    horizon: Annotated[int | None, typer.Option(help="Steps ahead to forecast.  [default: as the file says]")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps ahead to forecast.  [default: read from the file]")] = None,
     reading: Any = None,
 ) -> None:
-    """Measure RNN, LSTM and GRU beside each other: on your data, or by the probes alone."""
+    """Compare RNN, LSTM and GRU on your data, or without data by probes."""
     from tidegate.cli.progress import progress
     from tidegate.compare import compare as run
     from tidegate.report.comparison import markdown, write_comparison

@@ -15,12 +15,12 @@ from tidegate.cli.options import source_of, table_options
 def describe(
     data: Annotated[str | None, typer.Argument(help="As for fit: a built-in name or a path.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="As for fit.  [default: by the target]", autocompletion=tasks)
+        str | None, typer.Option(help="As for fit.  [default: inferred from the target]", autocompletion=tasks)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     reading: Any = None,
 ) -> None:
-    """Tell what is understood of a source, before anything is trained on it."""
+    """Show how a data source is read, without training on it."""
     from tidegate.cli.progress import reading_progress
     from tidegate.errors import ConfigError
     from tidegate.preparation import read_source

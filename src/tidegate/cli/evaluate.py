@@ -17,7 +17,7 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder or saved model")],
     data: Annotated[
         str | None,
-        typer.Argument(help="Other data than the run's test set, or its new place", autocompletion=datasets),
+        typer.Argument(help="Other data than the run's test set, or its new location", autocompletion=datasets),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document on standard output.  [default: lines]")

@@ -24,125 +24,151 @@ def fit(
     data: Annotated[
         str | None,
         typer.Argument(
-            help="digits, mnist, curve; recall, adding, or recall:1000, of so many steps; a table (.csv, "
-            ".parquet, .xlsx, …), .npz, .ts; a folder of tables, images or IDX files; a text or a folder of texts; "
-            "pairs of texts (.tsv, .csv, .jsonl), or two files by --source and --target; audio, or a "
-            "manifest of path and text",
+            help="Built in: digits, mnist, curve, recall, adding, or recall:1000 for sequences of 1,000 steps. Files: "
+            "a table (.csv, .parquet, .xlsx, …), .npz, .ts; a folder of tables, images, audio or IDX files; a text or "
+            "a folder of texts; text pairs (.tsv, .csv, .jsonl, or --source and --target); an audio manifest with path "
+            "and text",
             autocompletion=datasets,
         ),
     ] = None,
     cell: Annotated[
         str | None,
-        typer.Option(help="rnn, lstm or gru.  [default: by the task, above]", autocompletion=cells),
+        typer.Option(help="rnn, lstm or gru.  [default: depends on the task, see above]", autocompletion=cells),
     ] = None,
     hidden_size: Annotated[
         int | None,
-        typer.Option(help="Features of the recurrent state.  [default: by the task, above]"),
+        typer.Option(help="Size of the hidden state.  [default: depends on the task, see above]"),
     ] = None,
-    num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1; 3 for speech]")] = None,
+    num_layers: Annotated[
+        int | None, typer.Option(help="Number of recurrent layers.  [default: 1; 3 for speech]")
+    ] = None,
     bidirectional: Annotated[
         bool | None,
-        typer.Option(help="Read every sequence from both ends.  [default: bidirectional; not for targets of steps]"),
+        typer.Option(
+            help="Read sequences in both directions.  [default: bidirectional, unless every step has a target]"
+        ),
     ] = None,
     readout: Annotated[
         str | None,
         typer.Option(
-            help="What a label is told from: last, mean, max, attention, several by commas, or all (last,mean,max).  "
-            "[default: all]",
+            help="How hidden states are pooled for a prediction: last, mean, max, attention, several separated by "
+            "commas, or all (last,mean,max).  [default: all]",
             autocompletion=readouts,
         ),
     ] = None,
     patch: Annotated[
         int | None,
         typer.Option(
-            help="Steps that are read as one.  [default: what makes about 60; 1 for targets of steps, 3 for speech]"
+            help="Consecutive steps joined into one input.  [default: chosen to leave about 60 steps; 1 if every step "
+            "has a target; 3 for speech]"
         ),
     ] = None,
     dropout: Annotated[
         float | None,
-        typer.Option(help="Share of features dropped.  [default: by the task; 0.2 for labels, 0 for targets of steps]"),
+        typer.Option(
+            help="Dropout probability.  [default: depends on the task; 0.2 for labels, 0 if every step has a target]"
+        ),
     ] = None,
     noise: Annotated[
         float | None,
-        typer.Option(help="Added to training inputs, in standard deviations.  [default: 0.1; 0 for targets of steps]"),
+        typer.Option(
+            help="Standard deviation of Gaussian noise added to scaled training inputs.  [default: 0.1; 0 if every "
+            "step has a target]"
+        ),
     ] = None,
     initialization: Annotated[
         str | None,
         typer.Option(
-            help="First weights: torch, open, chrono (a long memory), orthogonal or identity.  "
+            help="Weight initialization: torch, open (forget gate open), chrono (long memory), orthogonal, identity.  "
             "[default: open for lstm, else torch]",
             autocompletion=initializations,
         ),
     ] = None,
     missing: Annotated[
         str | None,
-        typer.Option(help="Missing values: refuse, interpolate, or mask (the mean, and where).  [default: refuse]"),
+        typer.Option(
+            help="Missing values: refuse, interpolate, or mask (fill with the mean and add an indicator channel).  "
+            "[default: refuse]"
+        ),
     ] = None,
     class_weight: Annotated[
-        str | None, typer.Option(help="balanced: rare classes count as much as frequent ones.  [default: none]")
+        str | None, typer.Option(help="balanced: weight classes inversely to their frequency.  [default: none]")
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the data.  [default: as many as the steps make]"),
+        typer.Option(help="Passes over the training data.  [default: set by --steps]"),
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(help="Optimizer steps, instead of epochs.  [default: by the task, and at least 10 epochs]"),
+        typer.Option(help="Optimizer steps, instead of --epochs.  [default: depends on the task; at least 10 epochs]"),
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Peak of the schedule.  [default: by the task; 6e-3 for sequences, 2e-3 for over 20,000]"),
+        typer.Option(
+            help="Peak learning rate of the schedule.  [default: depends on the task; 6e-3, or 2e-3 "
+            "above 20,000 sequences]"
+        ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Sequences a step.  [default: by the task; a quarter of the sequences, 16 to 128]"),
+        typer.Option(help="Sequences per step.  [default: depends on the task; a quarter of the sequences, 16 to 128]"),
     ] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Decoupled, as in AdamW.  [default: by the task]")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Decoupled weight decay, as in AdamW.  [default: depends on the task]")
+    ] = None,
     patience: Annotated[
-        int | None, typer.Option(help="Checks without improvement after which training stops.  [default: none]")
+        int | None,
+        typer.Option(
+            help="Early stopping: validation checks without improvement before training stops.  [default: none]"
+        ),
     ] = None,
     validation_share: Annotated[
         float | None,
         typer.Option(
-            help="Of the training data, chooses the kept model; 0 to hold nothing out.  [default: by the task]"
+            help="Share of the training data held out to select the best checkpoint; 0 for none.  [default: depends "
+            "on the task]"
         ),
     ] = None,
     shift: Annotated[
         int | None,
-        typer.Option(help="Pixels by which training images are moved at random.  [default: 2 for 28x28 images]"),
+        typer.Option(help="Random translation of training images, in pixels.  [default: 2 for 28x28 images]"),
     ] = None,
     horizon: Annotated[
-        int | None, typer.Option(help="Steps ahead to forecast.  [default: as the file says]", rich_help_panel=SERIES)
+        int | None, typer.Option(help="Steps ahead to forecast.  [default: read from the file]", rich_help_panel=SERIES)
     ] = None,
     windows: Annotated[
         int | None,
         typer.Option(
-            help="Horizons at the end of each series that are the test part.  [default: 1]", rich_help_panel=SERIES
+            help="Forecast windows at the end of each series used as the test set.  [default: 1]",
+            rich_help_panel=SERIES,
         ),
     ] = None,
     season: Annotated[
         int | None,
         typer.Option(
-            help="Steps until things come around, 1 for never.  [default: by the dates]", rich_help_panel=SERIES
+            help="Seasonal period in steps; 1 for none.  [default: inferred from the dates]", rich_help_panel=SERIES
         ),
     ] = None,
     window: Annotated[
         int | None,
         typer.Option(
-            help="Steps that are read before a forecast.  [default: 2 seasons, 48 to 168]", rich_help_panel=SERIES
+            help="Context length in steps.  [default: 2 seasons, at least 48 and at most 168]", rich_help_panel=SERIES
         ),
     ] = None,
     log: Annotated[
-        bool | None, typer.Option(help="Forecast logarithms.  [default: no-log]", rich_help_panel=SERIES)
+        bool | None,
+        typer.Option(help="Forecast the logarithm of the target.  [default: no-log]", rich_help_panel=SERIES),
     ] = None,
     members: Annotated[
         int | None,
-        typer.Option(help="Networks whose median is the forecast.  [default: 2]", rich_help_panel=SERIES),
+        typer.Option(
+            help="Networks in the ensemble; the forecast is their median.  [default: 2]", rich_help_panel=SERIES
+        ),
     ] = None,
     unit: Annotated[
         str | None,
         typer.Option(
-            help="What a text is made of: char, byte, or bpe (subwords).  [default: by the task]",
+            help="Token unit: char, byte, or bpe (subwords).  [default: depends on the task]",
             autocompletion=units,
             rich_help_panel=TEXTS,
         ),
@@ -150,71 +176,73 @@ def fit(
     vocab_size: Annotated[
         int | None,
         typer.Option(
-            help="Subwords, or characters at most.  [default: 8,000, or 4,000 for few pairs]",
+            help="Largest vocabulary.  [default: 8,000; 4,000 for few text pairs]",
             rich_help_panel=TEXTS,
         ),
     ] = None,
     embedding_size: Annotated[
         int | None,
         typer.Option(
-            help="Features of a unit.  [default: by the task; of a text 128, or the hidden size for many units]",
+            help="Embedding size.  [default: depends on the task; for language 128, or the hidden size for large "
+            "vocabularies]",
             rich_help_panel=TEXTS,
         ),
     ] = None,
     chunk: Annotated[
         int | None,
-        typer.Option(help="Steps over which gradients go back.  [default: 128]", rich_help_panel=TEXTS),
+        typer.Option(
+            help="Length of truncated backpropagation through time, in tokens.  [default: 128]", rich_help_panel=TEXTS
+        ),
     ] = None,
     label_smoothing: Annotated[
         float | None,
-        typer.Option(
-            help="Share of the probability that goes to all units alike.  [default: 0.1]", rich_help_panel=PAIRS
-        ),
+        typer.Option(help="Label smoothing.  [default: 0.1]", rich_help_panel=PAIRS),
     ] = None,
     max_length: Annotated[
         int | None,
-        typer.Option(help="Units of a text at most.  [default: 256]", rich_help_panel=PAIRS),
+        typer.Option(help="Longest text in tokens; longer ones are truncated.  [default: 256]", rich_help_panel=PAIRS),
     ] = None,
     beam: Annotated[
         int | None,
-        typer.Option(help="Beginnings that beam search keeps; 1 for greedy.  [default: 5]", rich_help_panel=PAIRS),
+        typer.Option(help="Beam size; 1 for greedy search.  [default: 5]", rich_help_panel=PAIRS),
     ] = None,
     length_penalty: Annotated[
         float | None,
-        typer.Option(
-            help="Power of the length that log-probabilities are divided by.  [default: 1]", rich_help_panel=PAIRS
-        ),
+        typer.Option(help="Exponent of length normalization in beam search.  [default: 1]", rich_help_panel=PAIRS),
     ] = None,
     masks: Annotated[
         int | None,
         typer.Option(
-            help="Stretches of frames, and of features, hidden in training (SpecAugment).  [default: 2]",
+            help="Time masks and frequency masks of SpecAugment.  [default: 2]",
             rich_help_panel=SPEECH,
         ),
     ] = None,
     stretch: Annotated[
         float | None,
         typer.Option(
-            help="Share by which training recordings are made slower or faster, below 1.  [default: 0.15]",
+            help="Largest speed perturbation of training recordings, below 1.  [default: 0.15]",
             rich_help_panel=SPEECH,
         ),
     ] = None,
     lower: Annotated[
         bool | None,
-        typer.Option(help="Transcripts in lower case.  [default: where they have both cases]", rich_help_panel=SPEECH),
+        typer.Option(
+            help="Convert transcripts to lower case.  [default: if they mix upper and lower case]",
+            rich_help_panel=SPEECH,
+        ),
     ] = None,
     punctuation: Annotated[
         bool | None,
-        typer.Option(help="Transcripts with punctuation.  [default: no-punctuation]", rich_help_panel=SPEECH),
+        typer.Option(help="Keep punctuation in transcripts.  [default: no-punctuation]", rich_help_panel=SPEECH),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of all randomness.  [default: 0]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Random seed.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the run stopped, if it has begun.  [default: no]")
+        bool, typer.Option("--resume", help="Resume an interrupted run, or start it.  [default: no]")
     ] = False,
     reading: Any = None,
 ) -> None:
-    """Train a model and write a run folder with its scores, its history and a report.
+    """Train a model and write a run folder with its metrics, history and report.
 
     Defaults by task:
 

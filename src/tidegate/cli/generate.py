@@ -10,19 +10,15 @@ import typer
 
 def generate(
     run: Annotated[Path, typer.Argument(help="Run folder or saved model of the task language")],
-    prompt: Annotated[
-        str, typer.Option(help="What the text begins with.  [default: nothing]", show_default=False)
-    ] = "",
-    length: Annotated[int, typer.Option(help="Characters, bytes or subwords to make.")] = 500,
-    temperature: Annotated[
-        float, typer.Option(help="Below 1 the text is more probable, above 1 more varied; 0 takes the most probable.")
-    ] = 0.8,
+    prompt: Annotated[str, typer.Option(help="Text to continue.  [default: none]", show_default=False)] = "",
+    length: Annotated[int, typer.Option(help="Number of characters, bytes or subwords to generate.")] = 500,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature; 0 for greedy decoding.")] = 0.8,
     top_p: Annotated[
-        float, typer.Option(help="Draw from the most probable units that together have this share.")
+        float, typer.Option(help="Nucleus sampling: draw from the smallest set of tokens with this probability.")
     ] = 1.0,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same text.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
 ) -> None:
-    """Go on with a text, on standard output as it is made."""
+    """Generate text with a language model, streamed to standard output."""
     from tidegate.errors import ConfigError
     from tidegate.tasks.load import load
 

@@ -11,7 +11,7 @@ import typer
 def info(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
-    """Tell versions, and which backend runs each cell and why the others do not."""
+    """Show versions, and which backend runs each cell and why the others do not."""
     facts = gather()
     if as_json:
         typer.echo(json.dumps(facts))

@@ -13,29 +13,30 @@ import typer
 
 TABLES = "Tables"
 HELP = {
-    "id": "Column that names the sequence.  [default: id]",
-    "time": "Column that orders the steps.  [default: time, else the order of the rows]",
-    "target": "Column of the label or target, or several targets, by commas; or a file of translations.  [default: y]",
-    "channels": "Columns to learn from, by commas.  [default: all others]",
-    "categorical": "Channels that are categories though they look like numbers, by commas.  [default: none]",
-    "source": "For translation, the file or the column of the texts.  [default: found]",
-    "future": "In forecasting, columns that are known ahead, by commas.  [default: none]",
-    "time_format": "How dates are written, such as %d.%m.%Y.  [default: found]",
-    "layout": "long: a row a step; wide: a row a sequence.  [default: found]",
-    "target_per": "sequence or step: what has a target in regression.  [default: found]",
-    "separator": "Between cells: a character, tab, comma, semicolon or space.  [default: found]",
-    "decimal": "Decimal sign, . or ,  [default: found]",
-    "sample_rate": "Hz to which sound is brought.  [default: what most files have, 16,000 at most]",
-    "mel_bins": "Features of a frame of sound.  [default: 40]",
-    "encoding": "Of a text file, such as utf-8 or cp1252.  [default: found]",
+    "id": "Column with the sequence id.  [default: id]",
+    "time": "Column with the time of a step.  [default: time, else the order of rows]",
+    "target": "Column of the label or target, several targets separated by commas, or a file of translations.  "
+    "[default: y]",
+    "channels": "Input columns, separated by commas.  [default: all others]",
+    "categorical": "Numeric columns to treat as categories, separated by commas.  [default: none]",
+    "source": "For translation, the file or column of source texts.  [default: detected]",
+    "future": "For forecasting, columns known in advance, separated by commas.  [default: none]",
+    "time_format": "Date format, such as %d.%m.%Y.  [default: detected]",
+    "layout": "long: one row per step; wide: one row per sequence.  [default: detected]",
+    "target_per": "For regression, whether a sequence or every step has a target.  [default: detected]",
+    "separator": "Column separator: a character, tab, comma, semicolon or space.  [default: detected]",
+    "decimal": "Decimal separator, . or ,  [default: detected]",
+    "sample_rate": "Sampling rate in Hz to resample audio to.  [default: that of most files, at most 16,000]",
+    "mel_bins": "Mel filters per audio frame.  [default: 40]",
+    "encoding": "Text encoding, such as utf-8 or cp1252.  [default: detected]",
 }
 """Of each field of `tidegate.preparation.Reading`."""
 
 
-Beam = Annotated[
-    int | None, typer.Option(help="Hypotheses of the search, for speech and translation.  [default: as the model says]")
+Beam = Annotated[int | None, typer.Option(help="Beam size, for speech and translation.  [default: that of the model]")]
+Scorer = Annotated[
+    Path | None, typer.Option(help="For speech, a language-model run used in beam search.  [default: none]")
 ]
-Scorer = Annotated[Path | None, typer.Option(help="Run of language that scores what may be said.  [default: none]")]
 """The options of how texts are found."""
 
 

@@ -21,28 +21,30 @@ def predict(
         str | None,
         typer.Argument(
             help="A table, .npz, .npy, .ts, an image, or a folder of tables or images; a text to translate, a file of "
-            "texts, or - for standard input; audio; of series, none to go on from the end of the training data",
+            "texts, or - for standard input; audio; for forecasts, nothing continues the training data",
             autocompletion=datasets,
         ),
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="The probability of every class.  [default: of the label]")
+        bool,
+        typer.Option(
+            "--probabilities", help="Write the probability of every class.  [default: of the predicted label]"
+        ),
     ] = False,
     beam: Beam = None,
     language_model: Scorer = None,
     stream: Annotated[
-        bool, typer.Option("--stream", help="Write words as they are sure; - is a WAV on standard input.")
+        bool, typer.Option("--stream", help="Transcribe while audio arrives; - reads WAV from standard input.")
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="CSV file to write, or Parquet by its ending for forecasts.  [default: standard output]"),
+        typer.Option(help="CSV file to write, or for forecasts also Parquet.  [default: standard output]"),
     ] = None,
     reading: Any = None,
 ) -> None:
-    """Predict for every sequence of a source, or forecast every series, as CSV with its ids and times; translate; or
-    write what is said.
+    """Predict labels or targets, forecast series, translate texts or transcribe speech.
 
-    Columns are those of the training data; they need not be named again.
+    Columns are matched to the training data by name.
     """
     from tidegate.errors import ConfigError
     from tidegate.files import write_whole

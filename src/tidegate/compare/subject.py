@@ -154,7 +154,7 @@ class TaskSubject(Subject):
         self.material = self.estimator.material(self.estimator, data, reading, None, parameters)
         self.learned, _ = self.material.set_up(self.estimator)
         self.fingerprint, self.metric = self.material.fingerprint, self.material.compared
-        self.monitor = self.estimator._learner().monitor
+        self.monitor = self.estimator.learner().monitor
 
     def training(self, cell: str, hidden_size: int, learning_rate: float, **given: Any) -> TaskTraining:
         reading = {} if self.reading is None else self.reading.to_config()
@@ -169,7 +169,7 @@ class TaskSubject(Subject):
         estimator = copy.copy(self.estimator)
         estimator.cell, estimator.hidden_size = cell, hidden_size
         with torch.device("meta"):
-            return sum(weight.numel() for weight in estimator._build().parameters())
+            return sum(weight.numel() for weight in estimator.build().parameters())
 
     def sizes(self, largest: int) -> range:
         # Some networks halve it.

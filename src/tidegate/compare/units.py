@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,22 +10,20 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
+from tidegate.compare.inside import inside_of_model
 from tidegate.compare.verdict import is_share
 from tidegate.data import Dataset
 from tidegate.errors import DataWarning, TrainingError
 from tidegate.preparation import Reading
-from tidegate.probes import GradientFlow, gradient_flow, saturation, solve_recall, trace_gates
+from tidegate.probes import solve_recall
 from tidegate.tasks.load import TASKS
-from tidegate.tasks.sequences import PLAIN, SequenceEstimator
+from tidegate.tasks.sequences import PLAIN
 
 VALIDATION_SHARE = 0.1
 """Of the training data: rates are chosen by it, on small data too."""
 CHECKS = 20
 """In a training: points of a learning curve, and candidates for the kept model."""
-MOST_LAGS, MOST_STEPS, MOST_FEATURES = 200, 200, 32
-"""What is kept of gradients and traces."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,12 @@ class Training:
         share = "" if self.share == 1 else f"-of{self.share:g}"
         return f"{self.purpose}-{size}{share}-seed{self.seed}"
 
+    @property
+    def title(self) -> str:
+        """For people."""
+        part = "" if self.share == 1 else f" on {100 * self.share:g} % of the data"
+        return _title(self) + part
+
     def run(self, dataset: Dataset) -> dict[str, Any]:
         """The scores and the learning curve; or {"failed": why} where the loss was not finite."""
         task: Any = TASKS[self.task]
@@ -75,20 +78,20 @@ class Training:
             train = train[np.sort(order[: max(10, round(self.share * len(train)))])]
         with one_thread():
             try:
-                model._train(*model._set_up(model._labeled(train)))
+                model.train(*model.set_up(model.labeled(train)))
             except TrainingError as error:
                 return {"failed": str(error)}
-            metric = model._learner().monitor
+            metric = model.learner().monitor
             result = {**how_it_went(model), "trained_on": len(train)}
             if self.purpose != "search":
                 assert dataset.test is not None
-                result["train"] = model.metrics(model._labeled(train))[metric]
-                result["test"] = model.metrics(model._labeled(dataset.test))[metric]
+                result["train"] = model.metrics(model.labeled(train))[metric]
+                result["test"] = model.metrics(model.labeled(dataset.test))[metric]
             if self.purpose == "score":
                 assert dataset.test is not None
-                result["errors"] = [round(float(error), 9) for error in model.errors(model._labeled(dataset.test))]
+                result["errors"] = [round(float(error), 9) for error in model.errors(model.labeled(dataset.test))]
             if self.look_inside:
-                result["inside"] = look_inside(model, dataset)
+                result["inside"] = inside_of_model(model, dataset).to_json()
         return result
 
 
@@ -113,6 +116,11 @@ class TaskTraining:
     def key(self) -> str:
         return f"{self.purpose}-{self.cell}-h{self.hidden_size}-lr{self.learning_rate:g}-{self.steps}-seed{self.seed}"
 
+    @property
+    def title(self) -> str:
+        """For people."""
+        return _title(self)
+
     def run(self, dataset: Dataset | None) -> dict[str, Any]:
         """The scores and the learning curve; or {"failed": why} where the loss was not finite."""
         task: Any = TASKS[self.task]
@@ -130,7 +138,7 @@ class TaskTraining:
             warnings.simplefilter("ignore", DataWarning)
             material = model.material(model, self.data, Reading(**self.reading), None, self.parameters)
             try:
-                model._train(*material.set_up(model))
+                model.train(*material.set_up(model))
             except TrainingError as error:
                 return {"failed": str(error)}
             result = how_it_went(model)
@@ -158,6 +166,11 @@ class Remembering:
     def key(self) -> str:
         return f"recall-{self.cell}-{self.initialization}-lag{self.lag}-{self.updates}-seed{self.seed}"
 
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.cell.upper()}, recall over {self.lag:,} steps, {self.initialization} weights, seed {self.seed}"
+
     def run(self, dataset: Dataset | None) -> dict[str, Any]:
         """Whether it was solved, after how many updates, and with what accuracy."""
         with one_thread():
@@ -179,64 +192,20 @@ class Remembering:
 Unit = Training | TaskTraining | Remembering
 
 
+def _title(unit: Training | TaskTraining) -> str:
+    what = "learning-rate search" if unit.purpose == "search" else "training"
+    network = f"{unit.cell.upper()} of {unit.hidden_size} features"
+    return f"{what}, {network}, learning rate {unit.learning_rate:g}, seed {unit.seed}"
+
+
 def how_it_went(model: Any) -> dict[str, Any]:
     """What is told of every training: the kept score in validation, the learning curve and the size."""
-    metric = model._learner().monitor
+    metric = model.learner().monitor
     return {
         "validation": {"score": model.best_[metric], "loss": model.best_["loss"]},
         "curve": [[row["step"], row[f"validation_{metric}"]] for row in model.history_],
         "parameters": sum(parameter.numel() for parameter in model.network_.parameters()),
     }
-
-
-def look_inside(model: SequenceEstimator, dataset: Dataset) -> dict[str, Any]:
-    """Gradients against lag before and after training, gate traces of a real sequence, and whether they explain it."""
-    assert dataset.test is not None
-    network, fresh = model.network_, model.untrained()
-    preparation = model.preparation_
-    x = preparation.scaler(torch.from_numpy(preparation.encode(dataset.test[:1]).values))
-    traces = trace_gates(network.rnn, x)
-    flows = {
-        "untrained": gradient_flow(fresh.rnn, x, MOST_LAGS),
-        "trained": gradient_flow(network.rnn, x, MOST_LAGS),
-    }
-    return {
-        "gradients": {name: [float(f"{norm:.4g}") for norm in flow.norms] for name, flow in flows.items()},
-        "half_life": {name: half_life(flow) for name, flow in flows.items()},
-        "saturated": saturation(traces),
-        "residual": residual(network.rnn, x),
-        "traces": {
-            name: np.round(trace[:MOST_STEPS, :MOST_FEATURES].numpy().T, 3).tolist()
-            for name, trace in {"x": x, **traces}.items()
-        },
-    }
-
-
-def half_life(flow: GradientFlow) -> float:
-    """The half-life, at most ten times as long as was looked: beyond that, the slope of the fit means nothing."""
-    return min(flow.half_life, 10.0 * (len(flow.norms) - 1))
-
-
-@torch.no_grad()
-def residual(layer: nn.RNNBase, x: Tensor) -> float:
-    """The largest distance between a layer's output over x [T, I] and what its core operation makes of its gates.
-
-    In double precision: in single precision, a trained network may amplify rounding from step to step.
-    """
-    layer, x = copy.deepcopy(layer).double(), x.double()
-    traces = trace_gates(layer, x)
-    h = traces["h"]
-    before = {name: torch.cat([h.new_zeros(1, h.shape[1]), traces[name][:-1]]) for name in ("h", "c") if name in traces}
-    if layer.mode == "LSTM":
-        h = traces["o"] * (traces["f"] * before["c"] + traces["i"] * traces["g"]).tanh()
-    elif layer.mode == "GRU":
-        h = (1 - traces["z"]) * traces["n"] + traces["z"] * before["h"]
-    return float((layer(x)[0] - h).abs().max())
-
-
-def gates_of(layer: nn.RNNBase) -> int:
-    """How many gates the weights of a layer hold: its blocks of weights but the one that makes the new state."""
-    return len(layer.get_parameter("weight_hh_l0")) // layer.hidden_size - 1
 
 
 @contextmanager

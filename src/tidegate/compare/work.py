@@ -23,7 +23,7 @@ class Work:
         folder: where a result is kept as `KEY.json`; a unit whose result is there is not run again.
         dataset: what the units work on.
         jobs: units at once, as joblib's `n_jobs`: none for one, or for what `joblib.parallel_config` says.
-        tell: called after each unit with its key.
+        tell: called after each unit with its title.
     """
 
     def __init__(self, folder: Path, dataset: Dataset | None, jobs: int | None, tell: Callable[[str], None]) -> None:
@@ -36,7 +36,7 @@ class Work:
         missing = {unit.key: unit for unit in units if self.kept(unit.key) is None}
         for unit in units:
             if unit.key not in missing:
-                self.tell(unit.key)
+                self.tell(unit.title)
         # A worker is handed a few megabytes once, through joblib's memory maps, not with every unit.
         calls = (delayed(run)(unit, self.dataset) for unit in missing.values())
         with warnings.catch_warnings(), ExitStack() as stack:
@@ -49,7 +49,7 @@ class Work:
                 running = stack.enter_context(closing(parallel(calls)))
             for key, result in running:
                 self.keep(key, result)
-                self.tell(key)
+                self.tell(missing[key].title)
         results = [self.kept(unit.key) for unit in units]
         return [result for result in results if result is not None]
 

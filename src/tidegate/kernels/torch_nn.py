@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from torch import _VF, Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from tidegate.kernels.request import Request
 from tidegate.kernels.stack import NOTHING, Direction, Extras, Noise, places_of, run_stack, weights_of, without_padding
-
-if TYPE_CHECKING:
-    from tidegate.kernels.dispatch import Request
 
 State = tuple[Tensor, ...]
 

@@ -17,7 +17,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from tidegate.errors import ConfigError
-from tidegate.kernels.dispatch import BACKENDS, Request, choose
+from tidegate.kernels.dispatch import BACKENDS, choose
+from tidegate.kernels.request import Request
 from tidegate.kernels.stack import weights_of
 from tidegate.layers import tools
 from tidegate.layers.base import run_layer

@@ -10,7 +10,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from tidegate.errors import ShapeError
 from tidegate.kernels.cpu import layer as kernels
-from tidegate.kernels.dispatch import Request, choose, is_recorded, wanted_backend
+from tidegate.kernels.dispatch import choose, wanted_backend
+from tidegate.kernels.request import Request, is_recorded
 from tidegate.kernels.stack import NOTHING, Extras, check_range, weights_of
 from tidegate.layers import tools
 from tidegate.layers.noise import check_rate, check_zoneout, is_noisy, noise_of

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from tidegate.errors import BackendError, ShapeError
 from tidegate.kernels import reference
 from tidegate.kernels.cpu import step as kernels
-from tidegate.kernels.dispatch import is_transformed, wanted_backend
+from tidegate.kernels.dispatch import wanted_backend
+from tidegate.kernels.request import is_transformed
 from tidegate.layers import tools
 
 

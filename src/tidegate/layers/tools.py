@@ -35,7 +35,7 @@ from torch.utils._device import DeviceContext
 
 from tidegate.errors import ConfigError
 from tidegate.kernels.cpu import layer as kernels
-from tidegate.kernels.dispatch import is_recorded, is_transformed
+from tidegate.kernels.request import is_recorded, is_transformed
 from tidegate.kernels.stack import weights_of_direction
 
 State = tuple[Tensor, ...]

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from tidegate.errors import BackendError, ConfigError
-from tidegate.kernels.dispatch import Request, choose, wanted_backend
+from tidegate.kernels.dispatch import choose, wanted_backend
+from tidegate.kernels.request import Request
 from tidegate.kernels.stack import weights_of
 from tidegate.layers import layer_of
 from tidegate.probes.cost import cost
@@ -266,11 +267,11 @@ def machine_entry(threads: int, peaks: list[float], handovers: list[float]) -> E
     Adds to `peaks` the GFLOP/s of float32 multiply-adds at best, each counted as two operations, and to `handovers` the
     nanoseconds until what one thread writes is seen by another.
     """
-    from tidegate.kernels.cpu.layer import _cpu
+    from tidegate.kernels.cpu.layer import engine
 
     def look() -> None:
-        peaks.append(_cpu.fma_peak(threads, 8))  # of 8 tries the best
-        handovers.append(_cpu.handover_ns(threads))
+        peaks.append(engine.fma_peak(threads, 8))  # of 8 tries the best
+        handovers.append(engine.handover_ns(threads))
 
     return Entry(look, lambda result: {})
 

@@ -125,11 +125,11 @@ def _section(run: Run) -> dict[str, Any]:
     model, dataset = run.model(), run.dataset
     part = dataset.train if dataset.test is None else dataset.test
     where = f"{_counted(len(part))} of {'training data' if dataset.test is None else 'the test set'}"
-    part = model._labeled(part)
+    part = model.labeled(part)
     if run.task == "classification":
         pictures += _classification_pictures(model, dataset.image, part, where)
     else:
-        pictures += _regression_pictures(model, model._labeled(dataset.train), part, where)
+        pictures += _regression_pictures(model, model.labeled(dataset.train), part, where)
     shown = [
         (f"{PARTS[name]} {NAMES[metric]}", f"{_score(metric, metrics[name][metric])}", _counted(metrics[name]["n"]))
         for name in ("test", "train")

@@ -41,7 +41,7 @@ def speech_section(
     where = "test" if material.test else "training"
     features = features_of(model, part)
     said = model.normalized([one.text or "" for one in part])
-    heard = model._texts_of(features)
+    heard = model.texts_of(features)
     rates, confused = compared(said, heard)
     order = sorted(range(len(part)), key=lambda n: (-rates[n], -len(said[n])))
     fitting = [n for n in order if len(features[n]) <= LONGEST] or order

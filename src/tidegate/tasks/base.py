@@ -204,7 +204,7 @@ class Estimator(BaseEstimator):
         said = {name: getattr(self, name) for name in Settings.__dataclass_fields__}
         said["learning_rate"] = Settings.learning_rate if self.learning_rate is None else self.learning_rate
         settings = Settings(**said)
-        for name, value in self._parameters().items():
+        for name, value in self.parameters_as_json().items():
             try:
                 json.dumps(value)
             except (TypeError, ValueError):
@@ -234,7 +234,7 @@ class Estimator(BaseEstimator):
             raise
         return self
 
-    def _train(
+    def train(
         self,
         train: Examples,
         validation: Examples | None,
@@ -245,7 +245,7 @@ class Estimator(BaseEstimator):
     ) -> Fitted:
         """Train on what was set up; see `tidegate.training.fit`."""
         settings = self._settings_of(train)
-        fitted = fit(self._learner(), train, validation, settings, folder=folder, resume=resume, progress=progress)
+        fitted = fit(self.learner(), train, validation, settings, folder=folder, resume=resume, progress=progress)
         self.network_.eval()
         self.history_ = fitted.history
         self.best_ = fitted.best
@@ -260,7 +260,7 @@ class Estimator(BaseEstimator):
         with own_randomness():
             torch.manual_seed(int(self.seed))
             try:
-                return self._build()
+                return self.build()
             except RuntimeError as error:
                 if "memory" not in str(error):
                     raise
@@ -292,14 +292,14 @@ class Estimator(BaseEstimator):
         }
         write_bundle(Path(folder), config, self._tensors())
 
-    def _parameters(self) -> dict[str, Any]:
+    def parameters_as_json(self) -> dict[str, Any]:
         """The parameters as JSON holds them."""
         return {
             name: value.item() if isinstance(value, np.generic) else value for name, value in self.get_params().items()
         }
 
     @classmethod
-    def _from_bundle(cls, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Any:
+    def from_bundle(cls, config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> Any:
         try:
             config = cls._of_this_format(config)
             estimator = cls(**config["parameters"])
@@ -308,8 +308,8 @@ class Estimator(BaseEstimator):
             estimator.reading_ = None if config["reading"] is None else Reading(**config["reading"])
             estimator.design_ = config["design"]
             estimator._restore(config["fitted"])
-            estimator.fitted_parameters_ = estimator._parameters()
-            estimator.network_ = estimator._build()
+            estimator.fitted_parameters_ = estimator.parameters_as_json()
+            estimator.network_ = estimator.build()
             estimator._load_tensors(tensors)
         except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
             raise BundleError(
@@ -332,10 +332,10 @@ class Estimator(BaseEstimator):
     def _load_tensors(self, tensors: dict[str, torch.Tensor]) -> None:
         self.network_.load_state_dict(tensors)
 
-    def _build(self) -> nn.Module:
+    def build(self) -> nn.Module:
         raise NotImplementedError
 
-    def _learner(self) -> Learner:
+    def learner(self) -> Learner:
         raise NotImplementedError
 
     def _fitted_config(self) -> dict[str, Any]:

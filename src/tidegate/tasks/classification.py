@@ -89,7 +89,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         from sklearn.metrics import accuracy_score
 
         self._check_fitted()
-        data = self._labeled(X, y)
+        data = self.labeled(X, y)
         self.check_targets(data)
         weights = None if sample_weight is None else self._checked_weights(data, sample_weight)
         return float(accuracy_score(data.y, self.predict(data), sample_weight=weights))
@@ -204,10 +204,10 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
                 do="leave those sequences out, or train again with them",
             )
 
-    def _build(self) -> SequenceNetwork:
+    def build(self) -> SequenceNetwork:
         return self._new_network(len(self.classes_))
 
-    def _learner(self) -> Classification:
+    def learner(self) -> Classification:
         return Classification(self.network_, len(self.classes_), self._kept_by())
 
     def _kept_by(self) -> str:
@@ -215,8 +215,8 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
             return "accuracy"
         return "loss" if isinstance(self.class_weight, dict) else "balanced_accuracy"
 
-    def _parameters(self) -> dict[str, Any]:
-        parameters = super()._parameters()
+    def parameters_as_json(self) -> dict[str, Any]:
+        parameters = super().parameters_as_json()
         if isinstance(self.class_weight, dict):
             # Labels that are numbers would come back from JSON's keys as text.
             pairs = [[_plain(label), _plain(weight)] for label, weight in self.class_weight.items()]

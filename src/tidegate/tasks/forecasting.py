@@ -316,7 +316,7 @@ class Forecaster(Estimator):
     def _fit(self, X: Any, y: Any, reading: Reading) -> None:
         read = self.read(X, y, reading)
         self.reading_ = read.reading
-        self._train(*self._set_up(read.train), progress=self.verbose)
+        self.train(*self.set_up(read.train), progress=self.verbose)
 
     def read(self, X: Any, y: Any = None, reading: Reading | None = None) -> PanelRead:
         """What a source holds, as series."""
@@ -356,9 +356,9 @@ class Forecaster(Estimator):
             until[n] = end[row == n].min()
         return panel.until(until), panel, row, end
 
-    def _set_up(self, data: Panel) -> tuple[SequenceExamples, SequenceExamples | None]:
+    def set_up(self, data: Panel) -> tuple[SequenceExamples, SequenceExamples | None]:
         settings = self.settings()
-        self.fitted_parameters_ = self._parameters()
+        self.fitted_parameters_ = self.parameters_as_json()
         H = int(self.horizon)
         self._check_missing(data)
         lengths = data.lengths
@@ -384,7 +384,7 @@ class Forecaster(Estimator):
         ends = [np.arange(*between, step) for between in zip(until, lengths, strict=True)]
         rows = [np.full(len(some), n) for n, some in enumerate(ends)]
         self.network_ = self.untrained()
-        self._keep_context(data)
+        self.keep_context(data)
         row, end = np.concatenate(rows), np.concatenate(ends)
         if not len(row):
             return self._examples(store.training()), None
@@ -396,7 +396,7 @@ class Forecaster(Estimator):
     def _examples(self, windows: Sequences) -> SequenceExamples:
         return SequenceExamples(windows, self.windows_.scaler)
 
-    def _keep_context(self, panel: Panel) -> None:
+    def keep_context(self, panel: Panel) -> None:
         """Keep the last steps of each series, from which `predict` goes on."""
         steps = self.windows_.history + self.windows_.length
         y, past, future, begins = [], [], [], []
@@ -527,7 +527,7 @@ class Forecaster(Estimator):
         found["worst"] = [[str(panel.ids[n]), mase] for n, mase in found["worst"]]
         return {**found, "season": season, "n": len(np.unique(rows)), "forecasts": len(rows)}
 
-    def _build(self) -> ForecastNetwork:
+    def build(self) -> ForecastNetwork:
         return ForecastNetwork(
             self.windows_,
             cell=self.cell,
@@ -537,7 +537,7 @@ class Forecaster(Estimator):
             members=int(self.members),
         )
 
-    def _learner(self) -> Forecasting:
+    def learner(self) -> Forecasting:
         return Forecasting(self.network_)
 
     def _fitted_config(self) -> dict[str, Any]:
@@ -582,7 +582,7 @@ class SeriesMaterial(Material):
         self.horizons = f"{H} steps" if count == 1 else f"{count} times {H} steps"
 
     def set_up(self, estimator: Forecaster) -> tuple[Examples, Examples | None]:
-        return estimator._set_up(self.train)
+        return estimator.set_up(self.train)
 
     def held_out(self, validation: Examples) -> str:
         return f"{len(validation):,} validation window{'s'[: len(validation) != 1]}"
@@ -610,7 +610,7 @@ class SeriesMaterial(Material):
     def metrics(self, estimator: Forecaster) -> dict[str, Any]:
         found = {"test": estimator.evaluate(self.whole, self.rows, self.ends)}
         # From now on forecasts go on from the end of all that is known.
-        estimator._keep_context(self.whole)
+        estimator.keep_context(self.whole)
         return found
 
     def errors(self, estimator: Forecaster) -> np.ndarray:

@@ -259,11 +259,11 @@ class LanguageModel(Estimator):
 
     def _fit(self, X: Any, validation_data: Any) -> None:
         held = () if validation_data is None else _texts(validation_data, "validation_data")
-        self._train(*self._set_up(_texts(X, "X"), held), progress=self.verbose)
+        self.train(*self.set_up(_texts(X, "X"), held), progress=self.verbose)
 
-    def _set_up(self, texts: Sequence[str], held: Sequence[str] = ()) -> tuple[Chunks, Chunks | None]:
+    def set_up(self, texts: Sequence[str], held: Sequence[str] = ()) -> tuple[Chunks, Chunks | None]:
         settings = self.settings()
-        self.fitted_parameters_ = self._parameters()
+        self.fitted_parameters_ = self.parameters_as_json()
         self.passes_ = self._passes(texts, settings)
         share = settings.validation_share
         if share is None:
@@ -315,7 +315,7 @@ class LanguageModel(Estimator):
         border = np.array([self.units_.border], dtype=np.int32)
         return np.concatenate([border[:0], *(part for text in texts for part in (border, self.units_.encode(text)))])
 
-    def _build(self) -> LanguageNetwork:
+    def build(self) -> LanguageNetwork:
         return LanguageNetwork(
             self.units_.size,
             self.design_["embedding_size"],
@@ -325,7 +325,7 @@ class LanguageModel(Estimator):
             dropout=float(self.dropout or 0.0),
         )
 
-    def _learner(self) -> Language:
+    def learner(self) -> Language:
         return Language(self.network_)
 
     def _fitted_config(self) -> dict[str, Any]:
@@ -513,7 +513,7 @@ class TextMaterial(Material):
         self.fingerprint = fingerprint_of(self.read)
 
     def set_up(self, estimator: LanguageModel) -> tuple[Examples, Examples | None]:
-        train, validation = estimator._set_up(self.train, self.read.validation)
+        train, validation = estimator.set_up(self.train, self.read.validation)
         self.holds_out = estimator.holds_out_
         return train, validation
 

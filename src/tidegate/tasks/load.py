@@ -36,7 +36,7 @@ def load(folder: str | Path) -> Any:
             wanted=f"one of {', '.join(TASKS)}",
             do="install a newer tidegate",
         )
-    return TASKS[config["task"]]._from_bundle(config, tensors)
+    return TASKS[config["task"]].from_bundle(config, tensors)
 
 
 def task_in(folder: str | Path) -> str | None:

@@ -97,7 +97,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         from sklearn.metrics import r2_score
 
         self._check_fitted()
-        data = self._labeled(X, y)
+        data = self.labeled(X, y)
         self.check_targets(data)
         weights = None
         if sample_weight is not None:
@@ -234,10 +234,10 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         self.check_targets(data)
         return data.with_targets(self.y_scaler_(torch.from_numpy(data.y)).numpy(), data.per_step)
 
-    def _build(self) -> SequenceNetwork:
+    def build(self) -> SequenceNetwork:
         return self._new_network(self.n_outputs_)
 
-    def _learner(self) -> Regression:
+    def learner(self) -> Regression:
         return Regression(self.network_, self.y_scaler_.scale)
 
     def _fitted_config(self) -> dict[str, Any]:

@@ -172,7 +172,9 @@ def fit_run(
     fingerprint = material.fingerprint
     source = data if is_built_in(data) else str(Path(data).expanduser().resolve())
     if started is None:
-        run = Run(folder, task, source, estimator._parameters(), fingerprint, material.reading.to_config(), notes)
+        run = Run(
+            folder, task, source, estimator.parameters_as_json(), fingerprint, material.reading.to_config(), notes
+        )
         made = not folder.exists()
         if is_first_process():
             begun = {name: value for name, value in asdict(run).items() if name != "folder"}
@@ -192,7 +194,7 @@ def fit_run(
             say(line)
 
     try:
-        fitted = estimator._train(train, validation, folder=folder, resume=resume, progress=progress)
+        fitted = estimator.train(train, validation, folder=folder, resume=resume, progress=progress)
     except TrainingError:
         # Going on from its checkpoint, the run would end the same way: nothing is lost.
         if started is None and is_first_process():

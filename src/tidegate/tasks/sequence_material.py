@@ -36,7 +36,7 @@ class SequenceMaterial(Material):
 
     def set_up(self, estimator: SequenceEstimator) -> tuple[Examples, Examples | None]:
         """What is trained on, and what chooses the kept weights."""
-        train, validation = estimator._set_up(estimator._labeled(self.dataset.train))
+        train, validation = estimator.set_up(estimator.labeled(self.dataset.train))
         _check_test(estimator, self.dataset.test)
         return train, validation
 
@@ -51,9 +51,9 @@ class SequenceMaterial(Material):
 
     def metrics(self, estimator: SequenceEstimator) -> dict[str, Any]:
         """The scores on each part."""
-        found: dict[str, Any] = {"train": estimator.metrics(estimator._labeled(self.dataset.train))}
+        found: dict[str, Any] = {"train": estimator.metrics(estimator.labeled(self.dataset.train))}
         if self.dataset.test is not None:
-            found["test"] = estimator.metrics(estimator._labeled(self.dataset.test))
+            found["test"] = estimator.metrics(estimator.labeled(self.dataset.test))
         return found
 
     @staticmethod
@@ -110,7 +110,7 @@ def _check_test(estimator: SequenceEstimator, test: Sequences | None) -> None:
     if test is None:
         return
     with in_part("the test part"):
-        estimator.check_targets(estimator._labeled(test))
+        estimator.check_targets(estimator.labeled(test))
         estimator.preparation_.encode(test)
 
 
@@ -142,8 +142,8 @@ def _scored(model: SequenceEstimator, dataset: Dataset, say: Say, all_of_it: str
         part = dataset.train
         if not all_of_it:
             say("there is no test part: these scores are of the training data")
-            return {"train": model.metrics(model._labeled(part))}
-    return {"test": model.metrics(model._labeled(part))}
+            return {"train": model.metrics(model.labeled(part))}
+    return {"test": model.metrics(model.labeled(part))}
 
 
 def _said(model: SequenceEstimator, reading: Reading | None) -> Reading:

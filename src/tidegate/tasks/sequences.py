@@ -132,8 +132,8 @@ class SequenceEstimator(Estimator):
                 raise DataError(
                     got=f"validation_data of {len(pair)} parts", wanted="(X, y)", do="pass validation_data=(X, y)"
                 )
-        data = self._with_weights(self._labeled(X, y), sample_weight)
-        self._train(*self._set_up(data, pair), progress=self.verbose)
+        data = self._with_weights(self.labeled(X, y), sample_weight)
+        self.train(*self.set_up(data, pair), progress=self.verbose)
 
     def settings(self) -> Settings:
         check_at_least("patch", self.patch, 1, optional=True)
@@ -154,7 +154,7 @@ class SequenceEstimator(Estimator):
             return replace(settings, learning_rate=RATE_OF_MANY)
         return settings
 
-    def _labeled(self, X: Any, y: Any = None) -> Sequences:
+    def labeled(self, X: Any, y: Any = None) -> Sequences:
         """X with its targets, checked."""
         sequences = _sequences(X)
         if y is None and sequences.y is not None:
@@ -195,18 +195,18 @@ class SequenceEstimator(Estimator):
             )
         return weights / weights.max()
 
-    def _set_up(self, data: Sequences, pair: Any = None) -> tuple[SequenceExamples, SequenceExamples | None]:
+    def set_up(self, data: Sequences, pair: Any = None) -> tuple[SequenceExamples, SequenceExamples | None]:
         """Check everything that can be checked before the first step, learn what the data is, and split it.
 
         Args:
-            data: with targets as `_labeled` gives them.
+            data: with targets as `labeled` gives them.
             pair: X, or X and y, of what chooses the kept weights; none for a share of the data.
 
         Returns:
             What is trained on, and what chooses the weights, as the network takes them.
         """
         settings = self.settings()
-        self.fitted_parameters_ = self._parameters()
+        self.fitted_parameters_ = self.parameters_as_json()
         if self.shift and (self.task == "regression" or data.ragged):
             raise ConfigError(
                 got=f"shift={self.shift} for sequences of unequal length or with targets of steps",
@@ -226,7 +226,7 @@ class SequenceEstimator(Estimator):
         train, validation = data, None
         if pair is not None:
             with in_part("validation_data"):
-                validation = self._labeled(*pair)
+                validation = self.labeled(*pair)
         elif held := settings.held_out(len(data)):
             train, validation = hold_out(data, held / len(data), settings.seed)
             # Where each label has one sequence, all of them stay in training.

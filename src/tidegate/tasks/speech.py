@@ -339,17 +339,17 @@ class SpeechRecognizer(Estimator):
 
     def _fit(self, X: Any, y: Any, validation_data: Any) -> None:
         self.settings()
-        features, mel, names = self._first_features(X)
+        features, mel, names = self.first_features(X)
         texts = _texts(y, len(features))
         held: tuple[Any, Any, Any] = (), (), ()
         if validation_data is not None:
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
                 raise DataError(got="validation_data", wanted="(X, y)", do="pass validation_data=(X, y)")
-            some, other_names = self._features(validation_data[0], mel, features[0].shape[1])
+            some, other_names = self.features(validation_data[0], mel, features[0].shape[1])
             held = some, _texts(validation_data[1], len(some)), other_names
-        self._train(*self._set_up((features, texts, names), held, mel), progress=self.verbose)
+        self.train(*self.set_up((features, texts, names), held, mel), progress=self.verbose)
 
-    def _set_up(
+    def set_up(
         self,
         train: tuple[Sequence[np.ndarray], Sequence[str], Sequence[str]],
         held: tuple[Sequence[np.ndarray], Sequence[str], Sequence[str]],
@@ -357,7 +357,7 @@ class SpeechRecognizer(Estimator):
     ) -> tuple[Utterances, Utterances | None]:
         """Check and prepare what is trained on, and what chooses the kept weights: features, texts and names."""
         settings = self.settings()
-        self.fitted_parameters_ = self._parameters()
+        self.fitted_parameters_ = self.parameters_as_json()
         features, texts, names = train
         share = VALIDATION_SHARE if settings.validation_share is None else settings.validation_share
         count = round(share * len(features))
@@ -417,8 +417,8 @@ class SpeechRecognizer(Estimator):
     ) -> list[str]:
         """What is said in each recording; see `decode_by` for how, which holds where nothing is said here."""
         self._check_fitted()
-        features, _ = self._features(X, self.preparation_.mel, self.preparation_.channels)
-        return self._texts_of(features, beam=beam, language_model=language_model, weight=weight, bonus=bonus)
+        features, _ = self.features(X, self.preparation_.mel, self.preparation_.channels)
+        return self.texts_of(features, beam=beam, language_model=language_model, weight=weight, bonus=bonus)
 
     def decode_by(
         self, beam: int | None = None, language_model: Any = None, weight: float = 0.5, bonus: float = 0.5
@@ -448,7 +448,7 @@ class SpeechRecognizer(Estimator):
             return BeamSearch(width)
         return BeamSearch(width, Scorer(model, self.transcripts_.signs), weight, bonus)
 
-    def _texts_of(self, features: Sequence[np.ndarray], **decoding: Any) -> list[str]:
+    def texts_of(self, features: Sequence[np.ndarray], **decoding: Any) -> list[str]:
         """What is said in features that are not prepared yet."""
         before = self.beam_
         said = {name: value for name, value in decoding.items() if value is not None}
@@ -549,9 +549,9 @@ class SpeechRecognizer(Estimator):
     ) -> dict[str, Any]:
         """wer and cer, the errors over the words and the characters that are said; n recordings, and words."""
         self._check_fitted()
-        features, names = self._features(X, self.preparation_.mel, self.preparation_.channels)
+        features, names = self.features(X, self.preparation_.mel, self.preparation_.channels)
         said = self.said(_texts(y, len(features)), names)
-        heard = self._texts_of(features, beam=beam, language_model=language_model, weight=weight, bonus=bonus)
+        heard = self.texts_of(features, beam=beam, language_model=language_model, weight=weight, bonus=bonus)
         return error_rates(said, heard)
 
     def normalized(self, texts: Sequence[str]) -> list[str]:
@@ -573,7 +573,7 @@ class SpeechRecognizer(Estimator):
             )
         return found
 
-    def _first_features(self, X: Any, tell: Tell | None = None) -> tuple[list[np.ndarray], LogMel | None, list[str]]:
+    def first_features(self, X: Any, tell: Tell | None = None) -> tuple[list[np.ndarray], LogMel | None, list[str]]:
         """The features of training data, what made them of sound, and the names of the recordings."""
         items = _items(X)
         mel: LogMel | None = None
@@ -612,7 +612,7 @@ class SpeechRecognizer(Estimator):
         return features, mel, names
 
     @staticmethod
-    def _features(X: Any, mel: LogMel | None, channels: int) -> tuple[list[np.ndarray], list[str]]:
+    def features(X: Any, mel: LogMel | None, channels: int) -> tuple[list[np.ndarray], list[str]]:
         """The features of recordings, as many as in training, and their names."""
         features, names = _heard(_items(X), mel)
         for one, name in zip(features, names, strict=True):
@@ -624,7 +624,7 @@ class SpeechRecognizer(Estimator):
                 )
         return features, names
 
-    def _build(self) -> SpeechNetwork:
+    def build(self) -> SpeechNetwork:
         return SpeechNetwork(
             self.preparation_.channels,
             self.transcripts_.size,
@@ -636,7 +636,7 @@ class SpeechRecognizer(Estimator):
             dropout=float(self.dropout or 0.0),
         )
 
-    def _learner(self) -> Speech:
+    def learner(self) -> Speech:
         return Speech(self.network_, self.transcripts_)
 
     def _fitted_config(self) -> dict[str, Any]:

@@ -49,18 +49,18 @@ class SpeechMaterial(Material):
         self.fingerprint = self.read.fingerprint()
 
     def set_up(self, estimator: SpeechRecognizer) -> tuple[Examples, Examples | None]:
-        features, mel, names = estimator._first_features([one.path for one in self.train], self.tell)
+        features, mel, names = estimator.first_features([one.path for one in self.train], self.tell)
         self.frames = sum(map(len, features))
         self.silent = [name for name, one in zip(names, features, strict=True) if np.ptp(one) == 0]
         held: tuple[Any, Any, Any] = (), (), ()
         if self.read.validation:
             paths = [one.path for one in self.read.validation]
             held = (
-                estimator._features(paths, mel, features[0].shape[1])[0],
+                estimator.features(paths, mel, features[0].shape[1])[0],
                 _texts(self.read.validation),
                 list(map(str, paths)),
             )
-        found = estimator._set_up((features, _texts(self.train), names), held, mel)
+        found = estimator.set_up((features, _texts(self.train), names), held, mel)
         # What cannot be scored, is found before training.
         if self.test:
             features_of(estimator, self.test)
@@ -163,7 +163,7 @@ class SpeechMaterial(Material):
             raise DataError(got="- for standard input", wanted="a file, or a stream", do="add --stream")
         _refuse_other_sound(model, reading)
         read = recordings_of(source, reading or Reading(), transcribed=False)
-        texts = model._texts_of(features_of(model, read.all))
+        texts = model.texts_of(features_of(model, read.all))
         if len(texts) == 1 and is_sound(Path(source)):
             return ["text"], [texts], sound_notes(model, read.all)
         notes = [*read.notes, *sound_notes(model, read.all)]
@@ -226,7 +226,7 @@ def with_test(read: Recordings) -> tuple[tuple[Recording, ...], tuple[Recording,
 def features_of(model: SpeechRecognizer, recordings: Sequence[Recording]) -> list[np.ndarray]:
     """Features as the model takes them, not prepared yet."""
     preparation = model.preparation_
-    return model._features([one.path for one in recordings], preparation.mel, preparation.channels)[0]
+    return model.features([one.path for one in recordings], preparation.mel, preparation.channels)[0]
 
 
 def score(model: SpeechRecognizer, recordings: Sequence[Recording]) -> dict[str, Any]:

@@ -358,11 +358,11 @@ class Translator(Estimator):
             if not isinstance(validation_data, (tuple, list)) or len(validation_data) != 2:
                 raise DataError(got="validation_data", wanted="(texts, translations)", do="pass validation_data=(X, y)")
             held = _pairs(*validation_data)
-        self._train(*self._set_up(_pairs(X, y), held), progress=self.verbose)
+        self.train(*self.set_up(_pairs(X, y), held), progress=self.verbose)
 
-    def _set_up(self, pairs: Pairs, held: Pairs | None = None) -> tuple[PairExamples, PairExamples | None]:
+    def set_up(self, pairs: Pairs, held: Pairs | None = None) -> tuple[PairExamples, PairExamples | None]:
         settings = self.settings()
-        self.fitted_parameters_ = self._parameters()
+        self.fitted_parameters_ = self.parameters_as_json()
         subwords = SUBWORDS if len(pairs) < MANY else SUBWORDS_OF_MANY
         if held is None:
             share = 0.05 if settings.validation_share is None else settings.validation_share
@@ -400,7 +400,7 @@ class Translator(Estimator):
     def _named(self) -> str:
         return NAMES[str(self.unit)]
 
-    def _build(self) -> TranslationNetwork:
+    def build(self) -> TranslationNetwork:
         return TranslationNetwork(
             self.units_.size,
             int(self.embedding_size),
@@ -414,7 +414,7 @@ class Translator(Estimator):
         """Write the fitted model, with the settings of the search as they are now; see `Estimator.save`."""
         self._check_fitted()
         self.settings()
-        self.fitted_parameters_ |= {name: self._parameters()[name] for name in ("beam", "length_penalty")}
+        self.fitted_parameters_ |= {name: self.parameters_as_json()[name] for name in ("beam", "length_penalty")}
         super().save(folder)
 
     def decode_by(self, beam: int | None = None, length_penalty: float | None = None) -> Translator:
@@ -424,7 +424,7 @@ class Translator(Estimator):
         self.settings()
         return self
 
-    def _learner(self) -> Translation:
+    def learner(self) -> Translation:
         return Translation(self.network_, float(self.label_smoothing))
 
     def _fitted_config(self) -> dict[str, Any]:
@@ -582,7 +582,7 @@ class PairMaterial(Material):
         return self.read.test
 
     def set_up(self, estimator: Translator) -> tuple[Examples, Examples | None]:
-        return estimator._set_up(self.read.train, self.read.validation)
+        return estimator.set_up(self.read.train, self.read.validation)
 
     def held_out(self, validation: Examples) -> str:
         return f"{len(validation):,} validation pairs"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,10 +9,8 @@ from torch.nn import functional as F
 from tidegate.kernels.cpu import layer as kernels
 from tidegate.kernels.cpu import ops as ops  # registers the operator
 from tidegate.kernels.cpu import transforms
+from tidegate.kernels.request import Request
 from tidegate.kernels.stack import NOTHING, Extras, weights_of, weights_of_direction
-
-if TYPE_CHECKING:
-    from tidegate.kernels.dispatch import Request
 
 State = tuple[Tensor, ...]
 

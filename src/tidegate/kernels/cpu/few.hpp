@@ -12,7 +12,7 @@ namespace TIDEGATE_ISA {
 
 constexpr Index few_rows = 32;      // beyond, packed weights pay back what packing takes
 constexpr Index few_together = 4;   // rows of the weights that are read side by side
-constexpr Index longest_chain = 64;  // multiply-adds that follow each other; see "Rounding" in docs/kernels.md
+constexpr Index longest_chain = 64;  // multiply-adds that follow each other; see "Rounding" in docs/explanation/kernels.md
 
 inline bool is_few(const Call& call) {
   return call.T == 1 && call.B <= few_rows && !call.w_hr && !call.rows && (!call.lengths || real_rows(call) == call.B);

@@ -16,16 +16,16 @@ from tidegate.kernels import reference
 from tidegate.kernels.stack import QUIET, Direction, Noise, check_range, without_padding
 
 try:
-    _cpu: Any = import_module("tidegate.kernels.cpu._cpu")
+    engine: Any = import_module("tidegate.kernels.cpu._cpu")
 except ImportError as error:
-    _cpu = None
+    engine = None
     MISSING: str | None = (
         f"the compiled kernels are missing ({error}); install tidegate again where a C++ compiler is found"
     )
 else:
     MISSING = None
     if hasattr(Tensor, "__dlpack_c_exchange_api__"):
-        _cpu.exchange_through(Tensor.__dlpack_c_exchange_api__)
+        engine.exchange_through(Tensor.__dlpack_c_exchange_api__)
 
 State = tuple[Tensor, ...]
 Maybe = TypeVar("Maybe", Tensor, "Tensor | None")
@@ -223,7 +223,7 @@ def check_fit(
     many = 5 if len(weights) % 5 == 0 else 4
     D, (T, B, I), P, H = len(weights) // many, x.shape, h0.shape[-1], cell_state(h0, c0).shape[-1]
     pieces = lengths is not None and lengths.dim() == 2
-    G, N = _cpu.gates(cell) * H, h0.shape[1] if pieces else B
+    G, N = engine.gates(cell) * H, h0.shape[1] if pieces else B
     d_out, d_hn, d_cn, d_c_out = d_all
     wanted: list[tuple[str, Tensor | None, tuple[int, ...]]] = [
         ("x", x, (T, B, I)),
@@ -340,11 +340,11 @@ def forward(
                 cleared.zero_()
     threads, noise = torch.get_num_threads(), noise or []
     to = out, c_out, hn, cn, saved, threads
-    if not _cpu.forward(cell, x, h0, c0, weights, lengths, noise, *to):
+    if not engine.forward(cell, x, h0, c0, weights, lengths, noise, *to):
         check_fit(cell, x, h0, c0, weights, lengths, noise, saved)
         x, h0, c0, lengths = rows(x), dense(h0), dense(c0), dense(lengths)
         weights, noise = [dense(w) for w in weights], [as_noise(part) for part in noise]
-        if not _cpu.forward(cell, x, h0, c0, weights, lengths, noise, *to):
+        if not engine.forward(cell, x, h0, c0, weights, lengths, noise, *to):
             raise unreadable()
     return out, hn, cn, c_out
 
@@ -361,7 +361,7 @@ def forward_directly(mode: str, x: Tensor, state: State, weights: Sequence[Tenso
     out, hn = x.new_empty(*x.shape[:2], h0.shape[2]), torch.empty_like(h0, memory_format=torch.contiguous_format)
     cn = None if c0 is None else torch.empty_like(hn)
     threads = torch.get_num_threads()
-    if not _cpu.forward(CELLS[mode], x, h0, c0, [*weights], None, [], out, None, hn, cn, None, threads):
+    if not engine.forward(CELLS[mode], x, h0, c0, [*weights], None, [], out, None, hn, cn, None, threads):
         return None
     return (out, hn) if cn is None else (out, hn, cn)
 
@@ -390,12 +390,12 @@ def backward(
     if d_x is not None and leaves_gaps(x, lengths):
         d_x.zero_()
     to = d_x, d_h0, d_c0, d_weights, torch.get_num_threads()
-    if not _cpu.backward(cell, x, h0, c0, weights, lengths, noise, out, saved, d_out, d_c_out, d_hn, d_cn, *to):
+    if not engine.backward(cell, x, h0, c0, weights, lengths, noise, out, saved, d_out, d_c_out, d_hn, d_cn, *to):
         check_fit(cell, x, h0, c0, weights, lengths, noise, saved, out, d_all)
         x, h0, c0, lengths, saved = rows(x), dense(h0), dense(c0), dense(lengths), dense(saved)
         out, d_out, d_c_out, d_hn, d_cn = rows(out), rows(d_out), rows(d_c_out), dense(d_hn), dense(d_cn)
         weights, noise = [dense(w) for w in weights], [as_noise(part) for part in noise]
-        if not _cpu.backward(cell, x, h0, c0, weights, lengths, noise, out, saved, d_out, d_c_out, d_hn, d_cn, *to):
+        if not engine.backward(cell, x, h0, c0, weights, lengths, noise, out, saved, d_out, d_c_out, d_hn, d_cn, *to):
             raise unreadable()
     return [d_x, d_h0, d_c0, *d_weights]
 
@@ -430,7 +430,7 @@ def result(dtype: torch.dtype, T: int, B: int, N: int) -> Tensor:
     precise = dtype == torch.float64
     if T * B * N * (8 if precise else 4) < LARGE:
         return torch.empty(T, B, N, dtype=dtype, device="cpu")
-    made = _cpu.result(precise, T, B, N)
+    made = engine.result(precise, T, B, N)
     if torch.are_deterministic_algorithms_enabled() and torch.utils.deterministic.fill_uninitialized_memory:  # type: ignore[attr-defined]
         made.fill_(math.nan)  # as torch.empty does
     return made
@@ -442,7 +442,7 @@ LARGE = 1 << 18  # bytes
 def buffer(mode: str, state: Tensor, steps: int, noisy: bool) -> Tensor | None:
     """Memory for what all directions keep for backward over so many real steps of all sequences."""
     size = saved_bytes(CELLS[mode], state, steps, noisy)
-    return _cpu.buffer(size) if size else None
+    return engine.buffer(size) if size else None
 
 
 def saved_bytes(cell: int, state: Tensor, steps: int, noisy: bool) -> int:
@@ -454,29 +454,31 @@ def saved_bytes(cell: int, state: Tensor, steps: int, noisy: bool) -> int:
     return D * steps * ((H + width - 1) // width) * vectors * VECTOR_BYTES
 
 
-VECTOR_BYTES = 0 if _cpu is None else _cpu.vector_bytes()
+VECTOR_BYTES = 0 if engine is None else engine.vector_bytes()
 SAVED_VECTORS = (
-    [] if _cpu is None else [[_cpu.saved_vectors(cell, noisy) for cell in CELLS.values()] for noisy in (False, True)]
+    []
+    if engine is None
+    else [[engine.saved_vectors(cell, noisy) for cell in CELLS.values()] for noisy in (False, True)]
 )
 
 
 def instruction_set() -> str | None:
     """The one that the kernels run on: avx512, avx2 or generic; none where they are missing."""
-    return None if _cpu is None else str(_cpu.isa())
+    return None if engine is None else str(engine.isa())
 
 
 def choose_isa(name: str) -> None:
     """Run on another instruction set from now on; what one of them has saved, another cannot read."""
     global VECTOR_BYTES
-    if name not in _cpu.choices():
+    if name not in engine.choices():
         raise ConfigError(
             got=f"the instruction set {name!r}",
-            wanted=f"one that this machine has: {', '.join(_cpu.choices())}",
+            wanted=f"one that this machine has: {', '.join(engine.choices())}",
             do="set TIDEGATE_ISA to one of them, or not at all",
         )
-    _cpu.choose(name)
-    VECTOR_BYTES = _cpu.vector_bytes()
+    engine.choose(name)
+    VECTOR_BYTES = engine.vector_bytes()
 
 
-if _cpu is not None and (isa := os.environ.get("TIDEGATE_ISA")):
+if engine is not None and (isa := os.environ.get("TIDEGATE_ISA")):
     choose_isa(isa)

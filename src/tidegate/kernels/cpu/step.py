@@ -44,7 +44,7 @@ def fits(cell: int, x: Tensor, h: Tensor, c: Tensor | None, weights: Maybe) -> b
     if x.dim() != 2 or h.dim() != 2 or (c is not None and c.shape != h.shape):
         return False
     (B, I), H = x.shape, h.shape[1]
-    G = kernels._cpu.gates(cell) * H
+    G = kernels.engine.gates(cell) * H
     w_ih, w_hh, b_ih, b_hh = weights
     assert w_ih is not None and w_hh is not None
     if B == 0 or h.shape[0] != B or w_ih.shape != (G, I) or w_hh.shape != (G, H):
@@ -60,11 +60,11 @@ def forward(cell: int, x: Tensor, h: Tensor, c: Tensor | None, weights: Maybe, s
     hn = torch.empty_like(h, memory_format=torch.contiguous_format)
     cn = None if c is None else torch.empty_like(h, memory_format=torch.contiguous_format)
     threads = torch.get_num_threads()
-    if not kernels._cpu.step(cell, x, h, c, *weights, hn, cn, saved, threads):
+    if not kernels.engine.step(cell, x, h, c, *weights, hn, cn, saved, threads):
         if not fits(cell, x, h, c, weights):
             return None
         dense = [kernels.dense(t) for t in (x, h, c, *weights)]
-        if not kernels._cpu.step(cell, *dense, hn, cn, saved, threads):
+        if not kernels.engine.step(cell, *dense, hn, cn, saved, threads):
             return None
     return hn if cn is None else (hn, cn)
 
@@ -76,7 +76,7 @@ class Step(torch.autograd.Function):
     def forward(ctx: Any, mode: str, x: Tensor, h: Tensor, c: Tensor | None, *weights: Tensor | None) -> Any:
         cell = kernels.CELLS[mode]
         size = kernels.saved_bytes(cell, h.unsqueeze(0), x.shape[0], False)
-        saved = kernels._cpu.buffer(size) if size else None
+        saved = kernels.engine.buffer(size) if size else None
         found = forward(cell, x, h, c, weights, saved)
         if found is None:
             raise kernels.unreadable()
@@ -100,9 +100,9 @@ class Step(torch.autograd.Function):
             for t, need in zip(inputs, needed, strict=True)
         ]
         threads = torch.get_num_threads()
-        if not kernels._cpu.step_backward(cell, *inputs, out, saved, d_h, d_c, grads, threads):
+        if not kernels.engine.step_backward(cell, *inputs, out, saved, d_h, d_c, grads, threads):
             dense = [kernels.dense(t) for t in (*inputs, out, saved, d_h, d_c)]
-            if not fits(cell, x, h, c, weights) or not kernels._cpu.step_backward(cell, *dense, grads, threads):
+            if not fits(cell, x, h, c, weights) or not kernels.engine.step_backward(cell, *dense, grads, threads):
                 raise kernels.unreadable()
         return (None, *grads)
 
