@@ -1,5 +1,6 @@
 """What the documents show is run here: every Python block, every tidegate command."""
 
+import itertools
 import re
 import shlex
 
@@ -22,6 +23,17 @@ def blocks(language):
         for n, (found, text) in enumerate(BLOCK.findall(document.read_text())):
             if found == language:
                 yield pytest.param(text, id=f"{document.name}-{n}")
+
+
+def shown_outputs():
+    """Each Python block that a block of `output` follows, with that output."""
+    for document in DOCUMENTS:
+        text = document.read_text()
+        found = list(BLOCK.finditer(text))
+        for n, (code, output) in enumerate(itertools.pairwise(found)):
+            if output[1] == "output":
+                assert code[1] == "python" and not text[code.end() : output.start()].strip(), document
+                yield pytest.param(code[2], output[2], id=f"{document.name}-{n}")
 
 
 @pytest.fixture
@@ -57,8 +69,15 @@ def somewhere(tmp_path, monkeypatch):
 def test_python(text, somewhere, tiny):
     # The documents train as long as a reader would; here a few steps show that it runs.
     text = re.sub(r"epochs=\d+", "epochs=2", text)
+    text = re.sub(r"\b(steps|updates)=\d+", r"\1=2", text)
     text = re.sub(r'budget="\w+"', f'budget="{tiny}"', text)
     exec(compile(text, "document", "exec"), {"__name__": "document"})
+
+
+@pytest.mark.parametrize(("text", "output"), list(shown_outputs()))
+def test_what_python_prints(text, output, somewhere, capsys):
+    exec(compile(text, "document", "exec"), {"__name__": "document"})
+    assert capsys.readouterr().out == output
 
 
 @pytest.mark.parametrize("text", list(blocks("console")))
