@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/installed
 
-.PHONY: install test lint demo sanitize clean
+.PHONY: install test lint demo docs docs-links sanitize clean
 
 install: $(STAMP)
 
@@ -25,6 +25,15 @@ lint: install
 
 demo: install
 	$(PY) -m examples.demo
+
+# The documentation in build/docs; a warning or a dead link inside it is an error.
+docs: install
+	$(PY) -m sphinx -W --keep-going -q -b html docs build/docs
+	$(PY) docs/check_links.py build/docs
+
+# The links to other sites, which needs a network.
+docs-links: install
+	$(PY) -m sphinx -b linkcheck docs build/docs-links
 
 # The kernels of each instruction set that this processor has over random shapes, under AddressSanitizer and UndefinedBehaviorSanitizer.
 PROCESSOR := $(shell grep -m1 '^flags' /proc/cpuinfo 2>/dev/null)

@@ -1,4 +1,4 @@
-"""What can go wrong through no fault of ours, said in one sentence: what came, what was wanted, what to do."""
+"""What a user can cause and correct: each error states what was passed, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from functools import partial
 
 
 class TidegateError(Exception):
-    """An error that a user can cause and mend.
+    """An error that a user can cause and correct; the base class of all of them.
 
+    Args:
+        got: what was passed or found.
+        wanted: what was expected.
+        do: what to do.
+
+    >>> from tidegate.errors import DataError
     >>> raise DataError(got="an empty file", wanted="an IDX file", do="download it again")
     Traceback (most recent call last):
         ...
@@ -24,27 +30,75 @@ class TidegateError(Exception):
 
 
 class ConfigError(TidegateError, ValueError, TypeError):
-    """An argument or option has a value that cannot work. Also the types that torch.nn's constructors raise."""
+    """An argument or option has a value that cannot work. Derives from the types that torch.nn's constructors raise.
+
+    >>> import tidegate
+    >>> tidegate.GRU(3, 5, zoneout=1.5)
+    Traceback (most recent call last):
+        ...
+    tidegate.errors.ConfigError: got zoneout=1.5; wanted a number from 0 to below 1; do correct zoneout
+    """
 
 
 class ShapeError(TidegateError, ValueError, RuntimeError):
-    """A tensor has the wrong shape or dtype. Also the types that torch.nn's layers raise for it."""
+    """A tensor has the wrong shape or dtype. Derives from the types that torch.nn's layers raise for it.
+
+    >>> import tidegate, torch
+    >>> try:
+    ...     tidegate.GRU(3, 5)(torch.zeros(7, 2, 4))
+    ... except RuntimeError as error:
+    ...     print(error.got)
+    an input of shape (7, 2, 4) (time, batch, features)
+    """
 
 
 class BackendError(TidegateError, RuntimeError):
-    """A backend asked for by name cannot run this call."""
+    """The backend selected by name cannot run this call.
+
+    >>> import tidegate
+    >>> try:
+    ...     with tidegate.use_backend("gpu"):
+    ...         pass
+    ... except tidegate.TidegateError as error:
+    ...     print(error.wanted)
+    one of auto, cpu, torch, reference
+    """
 
 
 class DataError(TidegateError, ValueError, TypeError):
-    """A file or an array cannot be used as data."""
+    """A file or an array cannot be used as data.
+
+    >>> import tidegate
+    >>> try:
+    ...     tidegate.read_dataset("no-such-file.csv")
+    ... except tidegate.TidegateError as error:
+    ...     print(type(error).__name__)
+    DataError
+    """
 
 
 class NotFittedError(TidegateError, ValueError, AttributeError):
-    """A model was asked to predict before it was fitted."""
+    """A model was asked to predict before it was fitted.
+
+    >>> import tidegate
+    >>> try:
+    ...     tidegate.SequenceClassifier().predict([[[0.0]]])
+    ... except tidegate.TidegateError as error:
+    ...     print(error.got)
+    a SequenceClassifier that was not fitted
+    """
 
 
 class BundleError(TidegateError):
-    """A saved model is damaged, edited, or from another version."""
+    """A saved model is missing, damaged, edited, or from a newer version.
+
+    >>> import tidegate
+    >>> try:
+    ...     tidegate.load("no-such-folder")
+    ... except tidegate.TidegateError as error:
+    ...     print(type(error).__name__)
+    BundleError
+    """
 
 
 class RunError(TidegateError):
@@ -52,7 +106,7 @@ class RunError(TidegateError):
 
 
 class TrainingError(TidegateError, ArithmeticError):
-    """Training cannot go on: the loss is not finite."""
+    """Training cannot continue: the loss is not finite."""
 
 
 class MissingExtraError(TidegateError, ImportError):
@@ -60,7 +114,7 @@ class MissingExtraError(TidegateError, ImportError):
 
 
 class DataWarning(UserWarning):
-    """Data is usable, but something in it was guessed, or is not as in training."""
+    """The data can be used, but something in it was guessed, or is not as in training."""
 
 
 AUDIO = ("soundfile", "soxr", "kaldi_native_fbank", "jiwer")

@@ -19,22 +19,22 @@ LARGEST = float(np.finfo(np.float32).max)
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """N sequences of S steps in all; memory follows the real steps, whatever the lengths."""
+    """N sequences with S steps in total, stored one after the other; memory grows with the real steps only."""
 
     values: np.ndarray
-    """[S, I] float32 or float64, the steps of the first sequence, then those of the second …; NaN where missing."""
+    """[S, I] float32 or float64: the steps of the first sequence, then those of the second, ...; NaN where missing."""
     lengths: np.ndarray
-    """[N] int64, the steps of each, at least 1."""
+    """[N] int64: the number of steps of each sequence, at least 1."""
     y: np.ndarray | None = None
-    """[N] labels, [N, O] targets of sequences, or, with `per_step`, [S, O] targets of steps; none where not known."""
+    """[N] labels, [N, O] targets of sequences, or, with `per_step`, [S, O] targets of steps; None if unknown."""
     per_step: bool = False
     """Whether `y` holds a target for every step."""
     channels: tuple[str, ...] | None = None
-    """[I] names of the channels; none where they have no names."""
+    """[I] the names of the channels; None if they have no names."""
     categories: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """For each text channel its categories; `values` holds the index of one."""
+    """The categories of each text channel; `values` holds the index of one."""
     ids: np.ndarray | None = None
-    """[N] what names each sequence."""
+    """[N] the name of each sequence."""
     times: np.ndarray | None = None
     """[S] the time of each step, as it was written."""
     rows: np.ndarray | None = None
@@ -102,7 +102,7 @@ class Sequences:
 
     @property
     def x(self) -> Any:
-        """The values as users hold them: an array (n, time, channels), or a list of arrays (time_i, channels)."""
+        """The values as an array (n, time, channels), or a list of arrays (time_i, channels) if the lengths differ."""
         return self.by_sequence(self.values)
 
     def by_sequence(self, steps: np.ndarray) -> Any:
@@ -142,11 +142,13 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a source holds: a training part, and a test part where the source has one."""
+    """What a source contains: a training part, and a test part if the source has one."""
 
     name: str
     train: Sequences
+    """The sequences to train on."""
     test: Sequences | None = None
+    """The sequences to test on; None if the source has none."""
     image: bool = False
     """Each sequence is an image, read row by row."""
     notes: tuple[str, ...] = ()

@@ -50,14 +50,22 @@ _wanted: ContextVar[str | None] = ContextVar("tidegate_backend", default=None)
 
 @contextmanager
 def use_backend(name: str) -> Iterator[None]:
-    """Run every layer inside the block on one backend; `auto` gives the choice back.
+    """Run every layer inside the block on one backend.
 
-    Raises BackendError for an unknown name, and each call raises it where that backend cannot run the call.
     The environment variable TIDEGATE_BACKEND does the same for a whole process.
 
-    >>> import tidegate
+    Args:
+        name: `cpu` for the fused kernels, `torch` for torch.nn's own code, `reference` for the equations step by step,
+            or `auto` to choose by the call again.
+
+    Raises:
+        BackendError: the name is unknown. Each layer call inside the block raises it too, if the backend cannot run it.
+
+    >>> import torch, tidegate
     >>> with tidegate.use_backend("reference"):
     ...     output, h_n = tidegate.GRU(3, 5)(torch.zeros(7, 2, 3))
+    >>> output.shape
+    torch.Size([7, 2, 5])
     """
     _known(name)
     token = _wanted.set(name)

@@ -37,16 +37,26 @@ OURS: dict[type[nn.Module], type[nn.Module]] = {
 
 
 def accelerate(module: Module) -> Module:
-    """Make every torch.nn.RNN, LSTM and GRU inside a module fast, and their cells, in place; return the module.
+    """Make every torch.nn.RNN, LSTM, GRU and one-step cell inside a module faster, in place, and return the module.
 
-    A layer stays the same object of the same class with the same parameters, so optimizers, hooks, parametrizations,
-    `state_dict`, and whatever goes by the class of a layer, go on; only its `forward` is replaced, on the object. It
-    takes `lengths`, `resets` and `return_states` too (see `tidegate.LSTM`). A class that was derived from torch.nn's
-    and whose forward calls `super().forward` becomes one derived from both. A layer that cannot be made fast is left as
-    it is; `explain` says why, and `restore` gives everything back.
+    A layer remains the same object of the same class with the same parameters, so optimizers, hooks, parametrizations,
+    `state_dict` and code that checks the class of a layer continue to work; only its `forward` is replaced, on the
+    object. It also takes `lengths`, `resets` and `return_states` (see `tidegate.LSTM`). A class derived from torch.nn's
+    whose forward calls `super().forward` becomes one derived from both. A layer that cannot be accelerated is left
+    unchanged; `explain` states the reason, and `restore` undoes everything.
 
-    >>> model = accelerate(nn.Sequential(nn.LSTM(3, 5)))
-    >>> print(explain(model))
+    Args:
+        module: any torch.nn.Module, or a recurrent layer itself.
+
+    Returns:
+        The same module.
+
+    Raises:
+        ConfigError: it is not a torch.nn.Module.
+
+    >>> import torch, tidegate
+    >>> model = tidegate.accelerate(torch.nn.Sequential(torch.nn.LSTM(3, 5)))
+    >>> print(tidegate.explain(model))
     0  LSTM  cpu  tidegate's fused C++ kernels
     """
     _check(module)
@@ -56,13 +66,22 @@ def accelerate(module: Module) -> Module:
 
 
 def restore(module: Module) -> Module:
-    """Make every layer inside a module torch.nn's again, in place, and return the module.
+    """Turn every layer inside a module back into torch.nn's, in place, and return the module.
 
-    Takes back what `accelerate` did, and turns a tidegate.RNN, LSTM or GRU into torch.nn's. Parameters, hooks and
-    results stay; a restored model no longer needs tidegate to be pickled or loaded. Raises ConfigError, and changes
-    nothing, where a layer has recurrent dropout or zoneout, which torch.nn's have not.
+    Undoes `accelerate`, and turns a tidegate.RNN, LSTM or GRU into torch.nn's. Parameters, hooks and results are kept;
+    a restored model can be pickled and loaded without tidegate.
 
-    >>> type(restore(LSTM(3, 5)))
+    Args:
+        module: any torch.nn.Module, or a recurrent layer itself.
+
+    Returns:
+        The same module.
+
+    Raises:
+        ConfigError: a layer has recurrent dropout or zoneout, which torch.nn's layers do not have; nothing is changed.
+
+    >>> import tidegate
+    >>> type(tidegate.restore(tidegate.LSTM(3, 5)))
     <class 'torch.nn.modules.rnn.LSTM'>
     """
     _check(module)
@@ -80,11 +99,18 @@ def restore(module: Module) -> Module:
 
 @contextmanager
 def restored(module: Module) -> Iterator[Module]:
-    """Make every layer inside a module torch.nn's within the block.
+    """Turn every layer inside a module back into torch.nn's within the block, as `restore` does.
 
-    >>> model = accelerate(nn.Sequential(nn.LSTM(3, 5)))
-    >>> with restored(model):
-    ...     print(explain(model))
+    Args:
+        module: any torch.nn.Module, or a recurrent layer itself.
+
+    Raises:
+        ConfigError: a layer has recurrent dropout or zoneout, which torch.nn's layers do not have; nothing is changed.
+
+    >>> import torch, tidegate
+    >>> model = tidegate.accelerate(torch.nn.Sequential(torch.nn.LSTM(3, 5)))
+    >>> with tidegate.restored(model):
+    ...     print(tidegate.explain(model))
     0  LSTM  not tidegate  it is torch.nn's; tidegate.accelerate makes it fast
     """
     _check(module)
@@ -101,14 +127,16 @@ def restored(module: Module) -> Iterator[Module]:
 
 @contextmanager
 def patch() -> Iterator[None]:
-    """Make every torch.nn.RNN, LSTM, GRU and cell fast that is created within the block, as by a package's `fit`.
+    """Accelerate every torch.nn.RNN, LSTM, GRU and cell that is created within the block, for example by a package's
+    `fit`.
 
-    Unpickled and copied layers are created too. The layers stay fast afterwards. The block is for the whole process:
-    other threads' layers are made fast too, and blocks may overlap.
+    This includes unpickled and copied layers. The layers stay accelerated after the block. The block applies to the
+    whole process, including layers that other threads create; blocks may overlap.
 
-    >>> with patch():
-    ...     layer = nn.GRU(3, 5)
-    >>> print(explain(layer))
+    >>> import torch, tidegate
+    >>> with tidegate.patch():
+    ...     layer = torch.nn.GRU(3, 5)
+    >>> print(tidegate.explain(layer))
     (itself)  GRU  cpu  tidegate's fused C++ kernels
     """
     with _PATCHED.lock:
@@ -296,22 +324,24 @@ def _why_not_derived(cls: type[nn.Module]) -> str | None:
 
 @dataclass(frozen=True)
 class LayerExplanation:
-    """Who runs one recurrent layer, and why."""
+    """The backend of one recurrent layer, and why."""
 
     name: str
-    """Where it is in the module, as `named_modules` says; empty for the module itself."""
+    """Its name in the module, as in `named_modules`; empty for the module itself."""
     kind: str
-    """The layer's class."""
+    """The name of the layer's class."""
     backend: str | None
-    """The backend that a dense batch of the weights' dtype runs on; none where tidegate does not run the layer."""
+    """The backend that runs a dense batch of the weights' dtype; None if tidegate does not run the layer."""
     why: str
+    """What the backend is, or why those before it, or tidegate as a whole, do not run the layer."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Who runs each recurrent layer of a module. Prints as a table."""
+    """The backend of each recurrent layer of a module; prints as a table."""
 
     layers: tuple[LayerExplanation, ...]
+    """One entry for each layer."""
 
     def __iter__(self) -> Iterator[LayerExplanation]:
         return iter(self.layers)
@@ -331,11 +361,23 @@ class Explanation:
 
 
 def explain(module: nn.Module) -> Explanation:
-    """Tell, layer by layer, which backend will run it and why.
+    """State for each recurrent layer of a module which backend runs it, and why.
 
-    What a call decides (ragged batches, torch.func, autocast) is not known here: this is the answer for a plain call.
+    The answer is for a plain call on a dense batch of the weights' dtype; ragged batches, torch.func and autocast may
+    select another backend.
 
-    >>> print(explain(accelerate(nn.Sequential(nn.Linear(2, 2), nn.GRU(2, 3, dtype=torch.float16)))))
+    Args:
+        module: any torch.nn.Module, or a recurrent layer itself.
+
+    Returns:
+        A sequence of `LayerExplanation`, which prints as a table.
+
+    Raises:
+        ConfigError: it is not a torch.nn.Module.
+
+    >>> import torch, tidegate
+    >>> layers = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.GRU(2, 3, dtype=torch.float16))
+    >>> print(tidegate.explain(tidegate.accelerate(layers)))
     1  GRU  torch  cpu: the kernels compute in float32 and float64, not in torch.float16
     """
     _check(module)

@@ -24,12 +24,12 @@ class RecurrentLayer(tools.Ours, nn.RNNBase):
     """Mixed in before torch.nn.RNN, LSTM or GRU; replaces their `forward` and adds noise on the state.
 
     Args:
-        args, kwargs: torch.nn's.
-        recurrent_dropout: the probability with which a feature of h is left out of the recurrent product, the same
-            features at all steps of a sequence (Gal & Ghahramani 2016). In training only.
-        zoneout: the probability with which a feature of the state keeps its value over a step (Krueger et al. 2017);
-            for an LSTM one for both h and c, or the pair of them. In evaluation the state moves by what is expected.
-            Both are drawn from torch's generator: the same seed, the same noise.
+        args, kwargs: those of the torch.nn layer.
+        recurrent_dropout: probability of dropping a feature of h in the recurrent product, the same features at all
+            steps of a sequence (Gal & Ghahramani 2016), in training.
+        zoneout: probability with which a feature of the state keeps its value over a step (Krueger et al. 2017); for an
+            LSTM one for both h and c, or the pair of them. In evaluation the state moves by the expected amount. Both
+            draw from torch's generator: the same seed gives the same noise.
     """
 
     recurrent_dropout: float
@@ -68,24 +68,25 @@ class RecurrentLayer(tools.Ours, nn.RNNBase):
 
         Args:
             input: [T, B, I], [B, T, I] with batch_first, [T, I] unbatched, or a PackedSequence.
-            hx: the state before step 0, [L*D, B, H] ([L*D, H] unbatched), for an LSTM the tuple (h0, c0); zero if none.
-            lengths: the real steps of each sequence [B], for a batched tensor. What lies behind them never changes
-                a result or a gradient: output 0 there, the final state is the one after the last real step, and
-                the reverse direction starts at that step.
-            resets: truth values [T, B], [B, T] with batch_first, [T] unbatched: before such a step the state begins
-                anew, and no gradient passes. The parts between them are to each other as separate sequences: the
-                reverse direction starts anew behind the last step of each.
-            reset_to: the state with which it begins anew, as hx or with one sequence for all; zero if none.
-            return_states: whether the states of all steps and layers are returned too.
+            hx: the state before step 0, [L*D, B, H] ([L*D, H] unbatched); for an LSTM the tuple (h0, c0). Zero if
+                omitted.
+            lengths: the number of real steps of each sequence [B], for a batched tensor. Steps after the end of a
+                sequence never change a result or a gradient: the output is 0 there, the final state is the one after
+                the last real step, and the reverse direction starts at that step.
+            resets: boolean [T, B], [B, T] with batch_first, [T] unbatched: before such a step the state is reset, and
+                no gradient passes. The parts between resets are independent sequences: the reverse direction starts
+                anew after the last step of each.
+            reset_to: the state after a reset, in the form of hx or with one sequence for all; zero if omitted.
+            return_states: whether to return the states of all steps and layers too.
 
         Returns:
-            The output, of the input's kind, with D*H features, and the state after the last step. With
-            `return_states` also the states: h [L*D, T, B, H] ([L*D, B, T, H] with batch_first), for an LSTM the tuple
-            (h, c).
+            The output, in the form of the input with D*H features, and the state after the last step. With
+            `return_states` also the states of all steps: h [L*D, T, B, H] ([L*D, B, T, H] with batch_first), for an
+            LSTM the tuple (h, c).
 
         Raises:
             ShapeError: a shape, dtype or length does not fit.
-            BackendError: a backend asked for by name cannot run the call.
+            BackendError: the backend selected by name cannot run the call.
         """
         return run_layer(self, input, hx, lengths, resets, reset_to, return_states)
 

@@ -20,18 +20,18 @@ class RecurrentCell(tools.Ours, nn.RNNCellBase):
     refused = (ValueError, TypeError, RuntimeError)
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:
-        """Run one step as torch.nn does.
+        """Run one step, as torch.nn's cell does.
 
         Args:
             input: [B, I], or [I] unbatched.
-            hx: the state before the step, [B, H] or [H], for an LSTM the tuple (h, c); zero if none.
+            hx: the state before the step, [B, H] or [H]; for an LSTM the tuple (h, c). Zero if omitted.
 
         Returns:
-            The state after the step, of the state's kind.
+            The state after the step, in the same form: h, or for an LSTM the tuple (h, c).
 
         Raises:
             ShapeError: a shape or dtype does not fit.
-            BackendError: a backend asked for by name cannot run the call.
+            BackendError: the backend selected by name cannot run the call.
         """
         return run_cell(self, input, hx)
 

@@ -7,12 +7,28 @@ from tidegate.layers.cell import RecurrentCell
 
 
 class GRU(RecurrentLayer, nn.GRU):
-    """Gated recurrent unit layer: torch.nn.GRU with `lengths` and faster backends.
+    """Gated recurrent unit layer: `torch.nn.GRU` with ragged batches, resets and faster backends.
 
-    Cho et al. 2014.
+    Takes torch.nn.GRU's arguments, holds its parameters under the same names and returns its results;
+    `isinstance(layer, torch.nn.GRU)` holds. Cho et al. 2014; this form of the reset gate: Chung et al. 2014.
 
-    Takes torch.nn.GRU's arguments, holds its parameters under the same names, and gives its results;
-    `isinstance(layer, torch.nn.GRU)` holds. See `RecurrentLayer.forward` for shapes and errors.
+    Args:
+        input_size: number of input features I.
+        hidden_size: number of hidden units H.
+        num_layers: number of stacked layers L.
+        bias: whether the gates have biases.
+        batch_first: whether batched inputs and outputs are [B, T, ...] instead of [T, B, ...].
+        dropout: probability of dropping a feature between stacked layers, in training.
+        bidirectional: whether a second direction reads the sequence from its end (D = 2, otherwise 1).
+        recurrent_dropout: probability of dropping a feature of h in the recurrent product, the same features at all
+            steps of a sequence (Gal & Ghahramani 2016), in training.
+        zoneout: probability with which a feature of h keeps its value over a step (Krueger et al. 2017). In evaluation
+            the state moves by the expected amount.
+        device: as in torch.nn.
+        dtype: as in torch.nn.
+
+    Raises:
+        ConfigError: an argument has a value that cannot work.
 
     >>> import torch, tidegate
     >>> layer = tidegate.GRU(input_size=3, hidden_size=5, batch_first=True)
@@ -23,10 +39,19 @@ class GRU(RecurrentLayer, nn.GRU):
 
 
 class GRUCell(RecurrentCell, nn.GRUCell):
-    """One step of a GRU: torch.nn.GRUCell on faster kernels, forward and backward.
+    """One step of a GRU: `torch.nn.GRUCell` on faster kernels, forward and backward.
 
-    Takes torch.nn.GRUCell's arguments, holds its parameters under the same names, and gives its results. See
-    `RecurrentCell.forward` for shapes and errors.
+    Takes torch.nn.GRUCell's arguments, holds its parameters under the same names and returns its results.
+
+    Args:
+        input_size: number of input features I.
+        hidden_size: number of hidden units H.
+        bias: whether the gates have biases.
+        device: as in torch.nn.
+        dtype: as in torch.nn.
+
+    Raises:
+        ConfigError: an argument has a value that cannot work.
 
     >>> import torch, tidegate
     >>> cell = tidegate.GRUCell(input_size=3, hidden_size=5)

@@ -12,19 +12,25 @@ from tidegate.errors import ConfigError
 
 
 def initialize(layer: nn.RNNBase, name: str, horizon: int = 1000) -> nn.RNNBase:
-    """Set the weights of a recurrent layer in place, and return it.
+    """Set the weights of a recurrent layer in place, and return the layer.
 
     Args:
-        layer: any torch.nn or tidegate RNN, LSTM or GRU.
-        name: one of INITIALIZATIONS: `torch`, uniform in ±1/√H; `open`, the LSTM's forget-gate bias at 1 (Gers et al.
-            2000; Jozefowicz et al. 2015); `chrono`, gate biases for memories of up to `horizon` steps (Tallec &
-            Ollivier 2018); `orthogonal`, recurrent weights that keep lengths (Saxe et al. 2014); `identity`, recurrent
-            weights that keep the state (Le, Jaitly & Hinton 2015).
-        horizon: steps to remember, for `chrono`.
+        layer: any RNN, LSTM or GRU of torch.nn or tidegate.
+        name: the initialization:
+
+            - `torch`: torch.nn's default, uniform in ±1/√H;
+            - `open`, for an LSTM: forget-gate biases of 1 (Gers et al. 2000; Jozefowicz et al. 2015);
+            - `chrono`, for an LSTM or GRU: gate biases for memories of up to `horizon` steps (Tallec & Ollivier 2018);
+            - `orthogonal`: orthogonal recurrent weights, which preserve norms (Saxe et al. 2014);
+            - `identity`, for an RNN: the identity as recurrent weights, which preserves the state (Le, Jaitly & Hinton
+              2015).
+        horizon: the number of steps to remember, for `chrono`.
 
     Raises:
-        ConfigError: an unknown name, or one that does not fit the cell.
+        ConfigError: the name is unknown, or does not apply to the cell.
 
+    >>> from torch import nn
+    >>> from tidegate.layers import initialize
     >>> lstm = initialize(nn.LSTM(3, 4), "open")
     >>> lstm.bias_ih_l0[4:8].tolist()
     [1.0, 1.0, 1.0, 1.0]

@@ -7,12 +7,29 @@ from tidegate.layers.cell import RecurrentCell
 
 
 class RNN(RecurrentLayer, nn.RNN):
-    """Simple recurrent layer: torch.nn.RNN with `lengths` and faster backends.
+    """Simple recurrent layer: `torch.nn.RNN` with ragged batches, resets and faster backends.
 
-    Elman 1990.
+    Takes torch.nn.RNN's arguments, holds its parameters under the same names and returns its results;
+    `isinstance(layer, torch.nn.RNN)` holds. Elman 1990.
 
-    Takes torch.nn.RNN's arguments, holds its parameters under the same names, and gives its results;
-    `isinstance(layer, torch.nn.RNN)` holds. See `RecurrentLayer.forward` for shapes and errors.
+    Args:
+        input_size: number of input features I.
+        hidden_size: number of hidden units H.
+        num_layers: number of stacked layers L.
+        nonlinearity: `tanh` or `relu`.
+        bias: whether there are biases.
+        batch_first: whether batched inputs and outputs are [B, T, ...] instead of [T, B, ...].
+        dropout: probability of dropping a feature between stacked layers, in training.
+        bidirectional: whether a second direction reads the sequence from its end (D = 2, otherwise 1).
+        recurrent_dropout: probability of dropping a feature of h in the recurrent product, the same features at all
+            steps of a sequence (Gal & Ghahramani 2016), in training.
+        zoneout: probability with which a feature of h keeps its value over a step (Krueger et al. 2017). In evaluation
+            the state moves by the expected amount.
+        device: as in torch.nn.
+        dtype: as in torch.nn.
+
+    Raises:
+        ConfigError: an argument has a value that cannot work.
 
     >>> import torch, tidegate
     >>> layer = tidegate.RNN(input_size=3, hidden_size=5, batch_first=True)
@@ -23,10 +40,20 @@ class RNN(RecurrentLayer, nn.RNN):
 
 
 class RNNCell(RecurrentCell, nn.RNNCell):
-    """One step of an Elman RNN: torch.nn.RNNCell on faster kernels, forward and backward.
+    """One step of an Elman RNN: `torch.nn.RNNCell` on faster kernels, forward and backward.
 
-    Takes torch.nn.RNNCell's arguments, holds its parameters under the same names, and gives its results. See
-    `RecurrentCell.forward` for shapes and errors.
+    Takes torch.nn.RNNCell's arguments, holds its parameters under the same names and returns its results.
+
+    Args:
+        input_size: number of input features I.
+        hidden_size: number of hidden units H.
+        bias: whether there are biases.
+        nonlinearity: `tanh` or `relu`.
+        device: as in torch.nn.
+        dtype: as in torch.nn.
+
+    Raises:
+        ConfigError: an argument has a value that cannot work.
 
     >>> import torch, tidegate
     >>> cell = tidegate.RNNCell(input_size=3, hidden_size=5)

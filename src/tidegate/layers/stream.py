@@ -19,17 +19,21 @@ State = Any  # a tensor, or for an LSTM the tuple (h, c)
 class Stream:
     """Calls a model piece by piece; its recurrent layers and cells keep their states between the calls.
 
-    For truncated backpropagation through time (Williams & Peng 1990) and for streams: the results are the same in one
-    piece, in chunks, and step by step. The model itself is not changed, and may be used beside a stream; each
-    thread may have streams of the same model.
+    For truncated backpropagation through time (Williams & Peng 1990) and for streaming: the results are the same in one
+    piece, in chunks, and step by step. The model itself is not changed and can be used independently of the stream;
+    each thread can have its own streams of the same model.
 
     Args:
-        model: any module that holds torch.nn's or tidegate's RNN, LSTM, GRU or their cells, in one direction. A call
-            that passes a state of its own to one of them keeps it, as a loop does from its second step on.
-        detach: whether gradients end where a call begins, as truncated backpropagation wants it.
+        model: any module that contains unidirectional RNN, LSTM or GRU layers or cells of torch.nn or tidegate. A call
+            that passes its own state to one of them keeps it, as a loop does from its second step on.
+        detach: whether gradients stop at the beginning of each call, as in truncated backpropagation.
 
-    >>> layer = nn.GRU(3, 5)
-    >>> stream = Stream(layer)
+    Raises:
+        ConfigError: the model has no recurrent layer, or a bidirectional one.
+
+    >>> import torch, tidegate
+    >>> layer = tidegate.GRU(3, 5)
+    >>> stream = tidegate.Stream(layer)
     >>> x = torch.randn(7, 2, 3)
     >>> whole, _ = layer(x)
     >>> pieces = torch.cat([stream(x[:4])[0], stream(x[4:])[0]])
@@ -60,12 +64,26 @@ class Stream:
         self.states: dict[str, list[State]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the model; a layer that begins from zero several times in a call has a state for each."""
+        """Call the model with these arguments and return its result.
+
+        A layer that starts from zero several times within a call has a state for each time.
+
+        Raises:
+            ShapeError: the batch has another size than in the call before; call `reset` first.
+        """
         with self._hooks():
             return self.model(*args, **kwargs)
 
     def reset(self, rows: Tensor | list[int] | None = None) -> None:
-        """Begin anew: all sequences, or those of a list of rows or a truth value for each row [B], from zero."""
+        """Reset the states to zero.
+
+        Args:
+            rows: the sequences to reset: a list of their numbers in the batch, or a boolean for each [B]; all if
+                omitted.
+
+        Raises:
+            ShapeError: the rows are not numbers of the batch, or the input has no batch axis.
+        """
         if rows is None:
             self.states = {}
             return

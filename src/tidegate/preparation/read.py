@@ -34,25 +34,27 @@ class Source:
 
 
 def read_dataset(source: Any, task: str | None = None, *, tell: Tell | None = None, **reading: Any) -> Dataset:
-    """Return a built-in dataset, or what a file, a folder or a DataFrame holds, with its targets.
+    """Read a built-in data set, a file, a folder or a DataFrame as sequences with their targets.
 
     Args:
         source: digits, mnist, curve, recall or adding; the path of a table (CSV, Parquet and others), of a folder of
-            tables, an `.npz`, a `.ts`, audio, IDX files or images; or a DataFrame with a row a step.
-        task: classification, regression, or none to go by the target.
-        tell: called with the bytes read and the bytes in all.
+            tables, of `.npz`, `.ts`, audio, IDX files or images; or a DataFrame with one row per step.
+        task: classification or regression. None: by the target.
+        tell: called with the number of bytes read and the total.
         reading: of a table: id, time, target, channels, categorical, time_format, layout, target_per, separator,
             decimal, encoding; see `tidegate.preparation.Reading`.
 
     Returns:
-        Sequences to train with and, where the source has such a part or is built in, to test.
+        A `Dataset`: sequences to train on and, if the source has a test part or is built in, to test on.
 
     Raises:
-        DataError: there is no such source, or it cannot be understood; the message names the option that tells how.
+        DataError: the source does not exist, or its meaning is ambiguous; the message names the option that resolves
+            it.
+        ConfigError: an argument has a value that cannot work.
 
-    >>> import pandas as pd
+    >>> import pandas as pd, tidegate
     >>> table = pd.DataFrame({"run": [1, 1, 2], "x": [0.5, 1.5, 2.5], "y": ["up", "up", "down"]})
-    >>> train = read_dataset(table, "classification", id="run").train
+    >>> train = tidegate.read_dataset(table, "classification", id="run").train
     >>> train.lengths.tolist(), train.y.tolist(), train.channels
     ([2, 1], ['up', 'down'], ('x',))
     """

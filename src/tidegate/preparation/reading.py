@@ -16,32 +16,32 @@ PER = ("sequence", "step")
 
 @dataclass(frozen=True)
 class Reading:
-    """How to read a table; none is found from the table, or refused with the option that says it.
+    """How to read a table; what is None is detected from the table, or refused with the option that resolves it.
 
-    Names are compared without case where none is spelled the same. On the command line each field is an option:
-    `--time-format`, and so on.
+    Column names are compared case-insensitively if none matches exactly. On the command line each field is an option,
+    such as `--time-format`.
     """
 
     id: str | None = None
-    """The column that names the sequence; by default `id`."""
+    """The column that identifies the sequence; by default `id`."""
     time: str | None = None
-    """The column that orders the steps; by default `time`, and without one the order of the rows."""
+    """The column that orders the steps; by default `time`, otherwise the order of the rows."""
     target: str | Sequence[str] | None = None
-    """The column of the label or of the target, or several of targets; by default `y`."""
+    """The column of the label or target, or several of targets; by default `y`."""
     channels: str | Sequence[str] | None = None
-    """The columns to learn from; by default all others."""
+    """The input columns; by default all others."""
     categorical: str | Sequence[str] | None = None
     """Channels that are categories although they look like numbers."""
     time_format: str | None = None
-    """How dates are written, as for strptime: %d.%m.%Y %H:%M."""
+    """The format of dates, as for strptime: %d.%m.%Y %H:%M."""
     layout: str | None = None
-    """long: a row a step; wide: a row a sequence, whose columns are the steps of one channel."""
+    """long: one row per step; wide: one row per sequence, whose columns are the steps of one channel."""
     target_per: str | None = None
-    """sequence or step: what has a target, where both would do."""
+    """sequence or step: what has a target, if both are possible."""
     separator: str | None = None
-    """What stands between the cells of a text file: a character, or tab, comma, semicolon, space."""
+    """The separator of cells in a text file: a character, or tab, comma, semicolon, space."""
     decimal: str | None = None
-    """The decimal sign of a text file: . or ,"""
+    """The decimal sign of a text file: `.` or `,`."""
     encoding: str | None = None
     """The encoding of a text file, such as utf-8 or cp1252."""
     source: str | None = None
@@ -49,9 +49,9 @@ class Reading:
     future: str | Sequence[str] | None = None
     """In forecasting, the columns that are known ahead, such as holidays and prices."""
     sample_rate: int | None = None
-    """Hz to which sound is resampled; by default what most files have, 16 kHz at most."""
+    """The sampling rate in Hz to which audio is resampled; by default that of most files, at most 16,000."""
     mel_bins: int | None = None
-    """Features of a frame of sound; by default 40."""
+    """Number of mel features of a frame; by default 40."""
     left_out: Sequence[str] | None = None
     """Columns that were found to be no channels, in a table that was read; row numbers are not looked for again."""
     steps: Sequence[str] | None = None

@@ -1,4 +1,4 @@
-"""Look inside: what a cell costs, remembers, passes back and opens. Numbers only, for any RNN, LSTM or GRU."""
+"""Look inside a recurrent layer: what it costs, remembers, passes back and opens."""
 
 from tidegate.probes.cost import Cost, cost
 from tidegate.probes.gates import saturation, trace_gates

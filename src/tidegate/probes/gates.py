@@ -13,17 +13,19 @@ from tidegate.kernels.stack import direction_of
 
 @torch.no_grad()
 def trace_gates(layer: nn.RNNBase, x: Tensor, index: int = 0) -> dict[str, Tensor]:
-    """Return every gate and state of one layer over a sequence, by the symbols of `tidegate.cells`.
+    """Return every gate and state of one layer over a sequence, by the symbols of the equations.
 
     Args:
-        layer: any torch.nn or tidegate RNN, LSTM or GRU; of a bidirectional one, the forward direction.
+        layer: any RNN, LSTM or GRU of torch.nn or tidegate; of a bidirectional one, the forward direction.
         x: one sequence [T, I] or a batch [T, B, I].
-        index: which of the stacked layers.
+        index: which of the stacked layers, from 0.
 
     Returns:
         For an RNN h; for an LSTM i, f, g, o, c, h; for a GRU r, z, n, h: each [T, H] or [T, B, H].
 
-    >>> sorted(trace_gates(nn.GRU(2, 3), torch.randn(5, 2)))
+    >>> import torch
+    >>> from tidegate.probes import trace_gates
+    >>> sorted(trace_gates(torch.nn.GRU(2, 3), torch.randn(5, 2)))
     ['h', 'n', 'r', 'z']
     """
     batched = x.dim() == 3
@@ -52,8 +54,14 @@ def trace_gates(layer: nn.RNNBase, x: Tensor, index: int = 0) -> dict[str, Tenso
 
 
 def saturation(traces: dict[str, Tensor], within: float = 0.05) -> dict[str, float]:
-    """The share of a trace's gate values that are all but shut or open: within `within` of 0 or 1.
+    """The share of the values of each gate that are nearly closed or open: within `within` of 0 or 1.
 
+    Args:
+        traces: gates by symbol, as `trace_gates` returns them; other traces are ignored.
+        within: distance from 0 or 1.
+
+    >>> import torch
+    >>> from tidegate.probes import saturation
     >>> saturation({"z": torch.tensor([0.01, 0.5, 0.99, 0.4])})
     {'z': 0.5}
     """

@@ -11,28 +11,44 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Gap:
-    """A model trained on a share of the data."""
+    """The scores of a model trained on a share of the data."""
 
     share: float
+    """Share of the training data."""
     n: int
-    """Training sequences."""
+    """Number of training sequences."""
     train: float
+    """Score on the sequences it was trained on."""
     test: float
+    """Score on the test data."""
 
     @property
     def gap(self) -> float:
-        """Training score less held-out score."""
+        """Training score minus test score."""
         return self.train - self.test
 
 
 def generalization(
     model: Any, X: Any, y: Any, X_test: Any, y_test: Any, shares: Sequence[float] = (0.1, 0.3, 1.0), seed: int = 0
 ) -> list[Gap]:
-    """Fit a fresh copy of a scikit-learn estimator on growing shares of the data, and score each on both parts.
+    """Fit a clone of a scikit-learn estimator on growing shares of the data, and score each on its training and test
+    data.
 
-    A larger share holds all sequences of the smaller ones. Labels keep their proportions as chance has it.
+    A larger share contains all sequences of the smaller ones.
 
+    Args:
+        model: any scikit-learn estimator, such as a `tidegate.SequenceClassifier`.
+        X, y: the training data.
+        X_test, y_test: the test data.
+        shares: the shares of the training data.
+        seed: seed of the order in which sequences are added.
+
+    Returns:
+        One `Gap` for each share.
+
+    >>> import numpy as np
     >>> from sklearn.dummy import DummyClassifier
+    >>> from tidegate.probes import generalization
     >>> X, y = np.zeros((20, 1)), np.arange(20) % 2
     >>> [gap.n for gap in generalization(DummyClassifier(), X, y, X, y, shares=(0.2, 1.0))]
     [4, 20]

@@ -14,16 +14,16 @@ from tidegate.kernels.stack import Direction, direction_of
 
 @dataclass(frozen=True)
 class GradientFlow:
-    """The norm of ∂h_T / ∂s_{T−k} for k = 0, 1, …: s is the whole state, for an LSTM h and c."""
+    """The norm of ∂h_T / ∂s_{T−k} for k = 0, 1, ..., where s is the whole state: h, or for an LSTM h and c."""
 
     norms: np.ndarray
-    """[K + 1], relative to k = 0, where it is 1."""
+    """[K + 1] the norms relative to that for k = 0."""
 
     @property
     def half_life(self) -> float:
-        """Steps in which the norm halves, from the slope of its logarithm against the lag.
+        """Number of steps in which the norm halves, from the slope of its logarithm against the lag.
 
-        Infinite where it does not fall; norms too small for a float end the fit.
+        Infinite if the norm does not fall; the fit ends where the norms become too small for a float.
         """
         usable = int(np.argmax(self.norms < 1e-12)) if (self.norms < 1e-12).any() else len(self.norms)
         if usable < 2:
@@ -35,14 +35,17 @@ class GradientFlow:
 def gradient_flow(layer: nn.RNNBase, x: Tensor, lags: int = 100) -> GradientFlow:
     """Measure ∂h_T / ∂s_{T−k} of the first layer over a sequence, for k up to `lags`.
 
-    The Jacobian is exact: all H rows go back through every step. For an LSTM the state before is both h and c,
-    because c is what carries the gradient; ∂h_T / ∂h_{T−k} alone would count only what leaks through the gates.
+    The Jacobian is exact: all H rows are propagated back through every step, in float64. For an LSTM the earlier state
+    is both h and c, because c carries most of the gradient.
 
     Args:
-        layer: any torch.nn or tidegate RNN, LSTM or GRU without projection.
+        layer: any RNN, LSTM or GRU of torch.nn or tidegate without projection.
         x: one sequence [T, I]; T − 1 bounds the lags.
+        lags: the largest lag in steps.
 
-    >>> flow = gradient_flow(nn.RNN(2, 8), torch.randn(50, 2), lags=30)
+    >>> import torch
+    >>> from tidegate.probes import gradient_flow
+    >>> flow = gradient_flow(torch.nn.RNN(2, 8), torch.randn(50, 2), lags=30)
     >>> flow.norms.shape, flow.half_life < 10
     ((31,), True)
     """

@@ -19,14 +19,16 @@ LAGS = (10, 30, 100, 300, 1000, 3000, 10000)
 
 @dataclass(frozen=True)
 class Recall:
-    """How one network fared at one lag."""
+    """The result of training one network at one lag."""
 
     lag: int
+    """Number of steps to remember."""
     solved: bool
+    """Whether at least 95 % of 64 new sequences were recalled."""
     updates: int
     """Updates until it was solved, or the whole budget."""
     accuracy: float
-    """At the last check; chance is 1/8."""
+    """Accuracy at the last check; chance is 1/8."""
 
 
 def solve_recall(
@@ -40,11 +42,22 @@ def solve_recall(
     batch_size: int = 32,
     seed: int = 0,
 ) -> Recall:
-    """Train a fresh network to recall one of 8 symbols after `lag` silent steps.
+    """Train a new network to recall one of 8 symbols after `lag` silent steps.
 
-    Adam, gradients clipped at norm 1, a fresh batch every update. Solved means at least 95 % of 64 fresh sequences at
-    a check, every 20 updates; training stops there, or where the loss is not finite.
+    Adam, gradients clipped at norm 1, a new batch at every update. The task is solved when at least 95 % of 64 new
+    sequences are recalled at a check, every 20 updates; training then stops, as it does if the loss is not finite.
 
+    Args:
+        cell: rnn, lstm or gru.
+        lag: number of steps to remember.
+        initialization: see `tidegate.layers.initialize`; the horizon of `chrono` is the lag.
+        hidden_size: number of hidden units.
+        updates: largest number of updates.
+        learning_rate: of Adam.
+        batch_size: sequences of an update.
+        seed: seed of the initial weights and the data.
+
+    >>> from tidegate.probes import solve_recall
     >>> solve_recall("gru", lag=3, hidden_size=16, updates=200).solved
     True
     """
@@ -90,10 +103,21 @@ def memory_horizon(
     updates: int = 400,
     seed: int = 0,
 ) -> list[Recall]:
-    """Climb the lags until one is not solved by any learning rate; return the best attempt at each.
+    """Increase the lag until no learning rate solves the recall task; return the best attempt at each lag.
 
-    The horizon is the lag of the last solved attempt, 0 where there is none.
+    The memory horizon is the lag of the last solved attempt, 0 if there is none. The arguments are those of
+    `solve_recall`.
 
+    Args:
+        cell: rnn, lstm or gru.
+        initialization: see `tidegate.layers.initialize`.
+        lags: the lags to try, in increasing order.
+        learning_rates: the learning rates to try at each lag, until one solves it.
+        hidden_size: number of hidden units.
+        updates: largest number of updates of an attempt.
+        seed: seed of the initial weights and the data.
+
+    >>> from tidegate.probes import memory_horizon
     >>> [attempt.lag for attempt in memory_horizon("gru", lags=[2, 4], hidden_size=16, updates=200)]
     [2, 4]
     """

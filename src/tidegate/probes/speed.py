@@ -16,7 +16,7 @@ from tidegate.probes.race import timed
 
 @dataclass(frozen=True)
 class Speed:
-    """Medians, with the 20th and 80th percentile."""
+    """Medians with the 20th and 80th percentile."""
 
     sequences_per_second: tuple[float, float, float]
     """Training, forward and backward: low, median, high."""
@@ -27,6 +27,14 @@ class Speed:
 def speed(layer: nn.RNNBase, seq_len: int, batch_size: int, repeats: int = 20) -> Speed:
     """Time training on a batch, and streaming step by step, after a warm-up.
 
+    Args:
+        layer: any RNN, LSTM or GRU of torch.nn or tidegate.
+        seq_len: number of steps of the training sequences.
+        batch_size: number of training sequences.
+        repeats: number of timed repetitions.
+
+    >>> from torch import nn
+    >>> from tidegate.probes import speed
     >>> measured = speed(nn.GRU(2, 4), seq_len=5, batch_size=3, repeats=3)
     >>> bool(measured.sequences_per_second[1] > 0)
     True
@@ -60,8 +68,9 @@ def speed(layer: nn.RNNBase, seq_len: int, batch_size: int, repeats: int = 20) -
 
 
 def machine() -> dict[str, str | int]:
-    """Where a speed was measured: the processor, its cores, the threads in use, and the versions.
+    """Describe this machine: the processor, its cores, the threads in use, and the versions of Python and torch.
 
+    >>> from tidegate.probes import machine
     >>> sorted(machine())
     ['cores', 'cpu', 'python', 'threads', 'torch']
     """

@@ -122,16 +122,25 @@ class Material(ABC):
 
 
 class Estimator(BaseEstimator):
-    """A recurrent network behind fit, predict, score and save.
+    """A recurrent network behind `fit`, `predict`, `score` and `save`.
 
     Args:
         cell: rnn, lstm or gru.
-        hidden_size: features of the recurrent state.
-        num_layers: recurrent layers, one on top of the other.
-        dropout: share of features put to 0 in training.
-        epochs, steps, learning_rate, schedule, batch_size, clip, weight_decay, patience, validation_share, checks,
-            seed: how to train; see `tidegate.training.Settings`.
-        verbose: show progress on standard error.
+        hidden_size: number of hidden units.
+        num_layers: number of stacked recurrent layers.
+        dropout: share of features set to 0 in training.
+        epochs: passes over the training data; this and the following are those of `tidegate.training.Settings`.
+        steps: optimizer steps, instead of epochs.
+        learning_rate: peak of the learning rate schedule.
+        schedule: one-cycle, constant or auto.
+        batch_size: items of a step.
+        clip: largest norm of the gradient.
+        weight_decay: decoupled weight decay, as in AdamW.
+        patience: checks without improvement after which training stops.
+        validation_share: share of the training data that chooses the best checkpoint.
+        checks: number of checks during training.
+        seed: seed of the initial weights, the order of the data, and dropout.
+        verbose: whether to show progress on standard error.
     """
 
     task: ClassVar[str]
@@ -277,9 +286,14 @@ class Estimator(BaseEstimator):
             )
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted model as a folder of `config.json` and `model.safetensors`.
+        """Write the fitted model into a folder, as `config.json` and `model.safetensors`.
 
-        Raises BundleError where the folder holds something else, or cannot be written.
+        Args:
+            folder: an empty or new folder, or one that holds a saved model.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            BundleError: the folder holds something else, or cannot be written.
         """
         self._check_fitted()
         config = {

@@ -26,27 +26,32 @@ from tidegate.training.settings import as_number, shown
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
-    """Tell the label of a sequence from the recurrent state after its last step.
+    """Predict one label for each sequence.
 
     Args:
-        class_weight: what each class counts in the loss: balanced, for weights that undo unequal numbers, where the
-            kept model is the one of the best balanced accuracy; or a dict {label: weight}, where it is the one of the
-            smallest loss.
-        parameters: see `SequenceEstimator`.
+        cell: rnn, lstm or gru.
+        hidden_size: number of hidden units.
+        num_layers: number of stacked recurrent layers.
+        class_weight: weight of each class in the loss: `balanced`, for weights inversely proportional to the class
+            frequencies, where the best checkpoint is that of the highest balanced accuracy; or a dict {label: weight},
+            where it is that of the lowest loss.
+        parameters: all others are those of `tidegate.tasks.sequences.SequenceEstimator`.
 
     X is an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames; y holds n labels, numbers
-    or text. `clone`, `cross_val_score` and `GridSearchCV` of scikit-learn accept it.
+    or strings. scikit-learn's `clone`, `cross_val_score` and `GridSearchCV` work on it.
 
     Attributes:
         classes_: the labels, sorted.
-        network_: the trained torch module, prepared [B, T, columns] to [B, classes].
-        preparation_: what makes the columns of the channels.
-        feature_names_in_: the channels' names, where they had names.
-        history_: a row for every check during training.
+        network_: the trained torch module, from prepared inputs [B, T, columns] to logits [B, classes].
+        preparation_: the fitted preprocessing of the channels.
+        feature_names_in_: the names of the channels, if they have names.
+        design_: the values that were chosen for parameters left at None.
+        history_: one row for every check during training.
 
+    >>> import numpy as np, tidegate
     >>> X = np.random.default_rng(0).normal(size=(40, 6, 2)) + np.repeat([0, 1], 20)[:, None, None]
     >>> y = np.repeat(["low", "high"], 20)
-    >>> clf = SequenceClassifier(cell="gru", hidden_size=8, steps=100).fit(X, y)
+    >>> clf = tidegate.SequenceClassifier(cell="gru", hidden_size=8, steps=100).fit(X, y)
     >>> clf.score(X, y) > 0.9
     True
     """
@@ -76,16 +81,36 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         return super().settings()
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable label of each sequence [n]."""
+        """The most probable label of each sequence [n].
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: X cannot be used, or has other channels than in training.
+        """
         best = self._outputs(X)[0].argmax(axis=1)
         return self.classes_[best]
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each of `classes_` for each sequence [n, classes]."""
+        """The probability of each of `classes_` for each sequence [n, classes].
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: X cannot be used, or has other channels than in training.
+        """
         return torch.from_numpy(self._outputs(X)[0]).softmax(dim=1).numpy()
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """The accuracy: the share of sequences whose label is right."""
+        """The accuracy: the share of sequences whose predicted label is the true one, from 0 to 1.
+
+        Args:
+            X: sequences, in one of the forms that `fit` takes.
+            y: their labels; None if X holds them.
+            sample_weight: the weight of each sequence [n].
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: X or y cannot be used, or y has a label that did not occur in training.
+        """
         from sklearn.metrics import accuracy_score
 
         self._check_fitted()

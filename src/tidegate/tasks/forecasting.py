@@ -216,28 +216,33 @@ class Forecasting(Learner):
 
 
 class Forecaster(Estimator):
-    """Tell what comes next in one series or many, as quantiles, by one network for all of them.
+    """Forecast one or many series, as quantiles, with one network for all of them.
 
     Args:
-        horizon: how many steps ahead.
-        hidden_size: features of the recurrent state.
-        window: steps that the network reads before each forecast; none for two seasons, and 48 to 168.
-        season: after how many steps things come around, 1 for never; none to go by the dates.
-        log: forecast logarithms, for series above zero whose swings grow with their level.
-        members: networks that are trained side by side; the median of their forecasts counts.
-        windows: horizons at the end of each series that a test part has, forecast one after the other.
-        parameters: see `tidegate.tasks.base.Estimator`.
+        horizon: number of steps to forecast.
+        cell: rnn, lstm or gru.
+        hidden_size: number of hidden units.
+        num_layers: number of stacked recurrent layers.
+        dropout: share of features set to 0 in training.
+        window: number of steps that the network reads before each forecast. None: two seasons, 48 to 168.
+        season: length of the season in steps, 1 for none. None: by the dates.
+        log: whether to forecast logarithms, for positive series whose variation grows with their level.
+        members: number of networks trained side by side; the forecast is their median.
+        windows: number of horizons at the end of each series that form the test part, forecast one after the other.
+        missing: `before`, which fills gaps with the value before, or `refuse`.
+        parameters: all others are those of `tidegate.tasks.base.Estimator`.
 
-    Of every series the last steps choose the kept weights: a horizon, or a tenth where that is more. Missing values
-    are filled with the value before, are never learned as targets, and count in no score.
+    The last steps of every series choose the best checkpoint: one horizon, or a tenth of the series if that is more.
+    Missing values are never learned as targets and count in no score.
 
     Attributes:
-        windows_: how windows are cut from series.
-        network_: the trained torch module, windows [B, T, C] to a `Forecast`.
-        history_: a row for every check during training.
+        windows_: how windows are cut from the series.
+        network_: the trained torch module.
+        history_: one row for every check during training.
 
+    >>> import numpy as np, tidegate
     >>> months = np.arange(120)
-    >>> model = Forecaster(horizon=12, season=12, hidden_size=16, steps=60)
+    >>> model = tidegate.Forecaster(horizon=12, season=12, hidden_size=16, steps=60)
     >>> model.fit(100 + months + 10 * np.sin(months * np.pi / 6)).predict().shape
     (12,)
     """
@@ -297,17 +302,20 @@ class Forecaster(Estimator):
         return settings if settings.steps or settings.epochs else replace(settings, steps=DEFAULT_STEPS)
 
     def fit(self, X: Any, y: Any = None, **reading: Any) -> Forecaster:
-        """Train on series.
+        """Train on one or many series, and keep the best checkpoint.
 
         Args:
-            X: a DataFrame with a row a step, a Series, one array (time,), several (n, time), a list of arrays, or with
-                `y` what is known beside the series in the past, (n, time, columns).
-            y: the series, where X is what is known beside them.
+            X: a DataFrame with one row per step, a Series, one array (time,), several (n, time), a list of arrays, or,
+                with `y`, the covariates known in the past, (n, time, columns).
+            y: the series, if X holds the covariates.
             reading: of a DataFrame: id, time, target, channels, future, categorical; see
                 `tidegate.preparation.Reading`.
 
+        Returns:
+            The fitted estimator itself.
+
         Raises:
-            DataError: the series cannot be used, or are shorter than the horizon needs.
+            DataError: the series cannot be used, or are too short for the horizon.
             ConfigError: a parameter has a value that cannot work.
             TrainingError: the loss is not finite.
         """
@@ -424,18 +432,22 @@ class Forecaster(Estimator):
                 )
 
     def predict(self, X: Any = None, y: Any = None, **reading: Any) -> Any:
-        """The horizon after the end of each series: its median, as an array, or with quantiles, as a DataFrame.
+        """Forecast the horizon after the end of each series: its median as an array, or with quantiles as a DataFrame.
 
         Args:
-            X: series that end where forecasts begin, in one of the forms that `fit` takes: those of training with new
-                rows, or others; none for the end of those of training. What is known ahead goes on for a horizon, in
+            X: the series after whose end to forecast, in one of the forms that `fit` takes: those of training with new
+                rows, or others. None: those of training. Covariates that are known ahead continue for a horizon, in
                 rows without a target.
-            y: the series, where X is what is known beside them.
+            y: the series, if X holds the covariates.
             reading: as in `fit`; by default as in training.
 
         Returns:
-            For a DataFrame one with the columns id, time, target (the median) and q0.025 to q0.975; for arrays the
-            medians (horizon,), or (n, horizon).
+            For a DataFrame, a DataFrame with the columns id, time, target (the median) and q0.025 to q0.975; for arrays
+            the medians (horizon,) or (n, horizon).
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: the series cannot be used, or covariates end before the horizon.
         """
         panel = self._panel(X, y, reading)
         found = self.forecast(panel)
@@ -446,7 +458,10 @@ class Forecaster(Estimator):
         return self.table(panel, found)
 
     def predict_quantiles(self, X: Any = None, y: Any = None, **reading: Any) -> np.ndarray:
-        """The quantiles 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975 of each series and step, (n, horizon, 7)."""
+        """The quantiles 0.025, 0.1, 0.25, 0.5, 0.75, 0.9 and 0.975 of each series and step (n, horizon, 7).
+
+        The arguments and errors are those of `predict`.
+        """
         return self.forecast(self._panel(X, y, reading))
 
     def _panel(self, X: Any, y: Any, reading: dict[str, Any]) -> Panel:
@@ -515,7 +530,16 @@ class Forecaster(Estimator):
         return pd.DataFrame(columns)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """How far below a MASE of 1 the forecasts of the last `windows` horizons lie; 1 at best."""
+        """1 − MASE of the forecasts of the last `windows` horizons; 1 at best, 0 for the seasonal naive method.
+
+        Args:
+            X: the series, in one of the forms that `fit` takes.
+            y: the series, if X holds the covariates.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: the series cannot be used, or are too short for the horizon.
+        """
         self._check_fitted()
         _, whole, rows, ends = self.parts(self.read(X, y, self.reading_))
         return 1 - self.evaluate(whole, rows, ends)["mase"]

@@ -173,27 +173,31 @@ class Language(Learner):
 
 
 class LanguageModel(Estimator):
-    """Tell what comes next in a text, and go on with it.
+    """Predict the next unit of a text, and continue texts.
 
     Args:
         cell: rnn, lstm or gru.
-        hidden_size: features of the recurrent state.
-        num_layers: recurrent layers, one on top of the other.
-        unit: char, byte, or bpe for subwords (Sennrich et al. 2016), for which the package tokenizers is needed.
-        vocab_size: subwords to learn, 8,000 where none; of characters the most, of which the rarest are left out.
-        embedding_size: features of a unit; none for 128 of a small vocabulary, and else those of the state, where the
-            output layer is the embedding again (Press & Wolf 2017).
-        chunk: steps over which gradients go back (truncated backpropagation through time, Williams & Peng 1990).
-        batch_size: places of the text that are read side by side.
-        dropout: share of features put to 0 in training.
-        parameters: see `tidegate.tasks.base.Estimator`.
+        hidden_size: number of hidden units.
+        num_layers: number of stacked recurrent layers.
+        unit: char, byte, or bpe for subwords (Sennrich et al. 2016).
+        vocab_size: for bpe the number of subwords, 8,000 if None; for char the largest number of characters, of which
+            the rarest are left out.
+        embedding_size: features of a unit. None: 128 for a small vocabulary, otherwise `hidden_size`, where the output
+            layer shares the weights of the embedding (Press & Wolf 2017).
+        chunk: number of steps over which gradients flow back (truncated backpropagation through time, Williams & Peng
+            1990).
+        batch_size: number of places of the text that are read in parallel.
+        dropout: share of features set to 0 in training.
+        parameters: all others are those of `tidegate.tasks.base.Estimator`.
 
     Attributes:
         units_: the vocabulary.
         network_: the trained torch module.
-        history_: a row for every check during training.
+        history_: one row for every check during training.
 
-    >>> model = LanguageModel(hidden_size=32, steps=150, chunk=32, batch_size=8).fit("the tide comes and goes. " * 100)
+    >>> import tidegate
+    >>> model = tidegate.LanguageModel(hidden_size=32, steps=150, chunk=32, batch_size=8)
+    >>> model = model.fit("the tide comes and goes. " * 100)
     >>> model.generate("the tide", length=17, temperature=0.1)
     ' comes and goes. '
     >>> model.score("the tide comes and goes. ")["nats_per_character"] < 1
@@ -242,13 +246,16 @@ class LanguageModel(Estimator):
     def fit(self, X: Any, y: Any = None, validation_data: Any = None) -> LanguageModel:
         """Train on a text, or on several documents.
 
-        Where training reads them more than 25 times, or `validation_share` says so, the end of them is held out, and
-        the weights that do best on it are kept.
+        If training reads them more than 25 times, or `validation_share` is given, their end is held out and chooses the
+        best checkpoint.
 
         Args:
-            X: a text, or a list of texts that have nothing to do with each other.
-            y: nothing; what comes next is in the text.
-            validation_data: texts to choose the kept weights with, in place of the end of X.
+            X: a text, or a list of independent texts.
+            y: ignored; the targets are in the text.
+            validation_data: texts that choose the best checkpoint, instead of the end of X.
+
+        Returns:
+            The fitted estimator itself.
 
         Raises:
             DataError: there is no text, or less than a chunk.
@@ -341,9 +348,14 @@ class LanguageModel(Estimator):
         super()._load_tensors({**tensors, TIED: tensors["embedding.weight"]} if self.network_.tied else tensors)
 
     def surprise(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        """What each unit of a text costs in nats [N], and the hidden state of the last layer before it [N, H].
+        """The negative log-likelihood of each unit of a text in nats [N], and the last layer's hidden state before it
+        [N, H].
 
-        A character that is not in the vocabulary also costs which of all others it is.
+        A character outside the vocabulary additionally costs the choice among all others.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: there is no text.
         """
         self._check_fitted()
         (text,) = _texts(text, "text")
@@ -363,12 +375,21 @@ class LanguageModel(Estimator):
         return costs, torch.cat(states).numpy()
 
     def score(self, X: Any, y: Any = None) -> dict[str, float]:
-        """What a text, or several, costs: nats and bits a character, and the perplexity by unit.
+        """The negative log-likelihood of one or several texts, in nats and bits per character, and the perplexity per
+        unit.
+
+        Args:
+            X: a text, or a list of texts.
+            y: ignored.
 
         Returns:
-            nats_per_character, bits_per_character, perplexity, n (characters), units, and unknown, the characters
-            that are not in the vocabulary: each costs the sign that stands for all of them, and log(1,114,112 - known)
-            nats for which of the others it is.
+            nats_per_character, bits_per_character, perplexity, n (characters), units, and unknown: the number of
+            characters outside the vocabulary. Each of them costs the unit that represents all of them, and
+            log(1,114,112 − known) nats for the choice among them.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: there is no text.
         """
         self._check_fitted()
         total, units, characters, unknown = 0.0, 0, 0, 0
@@ -389,21 +410,33 @@ class LanguageModel(Estimator):
     def generate(
         self, prompt: str = "", length: int = 500, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
     ) -> str:
-        """A text that goes on from the prompt, without the prompt; see `stream`."""
+        """Continue a prompt, and return the continuation without the prompt.
+
+        The arguments and errors are those of `stream`.
+        """
         return "".join(self.stream(prompt, length, temperature, top_p, seed))
 
     def stream(
         self, prompt: str = "", length: int = 500, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0
     ) -> Iterator[str]:
-        """The same piece by piece, as it is made; the same seed makes the same text.
+        """Continue a prompt piece by piece, as the text is generated; the same seed gives the same text.
 
         Args:
-            prompt: what the text begins with; nothing for the beginning of a document.
-            length: units to make. Where several documents were learned, one may end, and the next one begins after a
-                blank line.
-            temperature: by which the logits are divided; towards 0 the most probable unit is taken.
-            top_p: draw from the most probable units that together have this share (Holtzman et al. 2020).
-            seed: of the draw.
+            prompt: the beginning of the text; empty for the beginning of a document.
+            length: number of units to generate. A model of several documents may end one and begin the next after an
+                empty line.
+            temperature: divisor of the logits; towards 0 the most probable unit is taken.
+            top_p: sample from the most probable units that together have this probability (nucleus sampling, Holtzman
+                et al. 2020).
+            seed: seed of the sampling.
+
+        Yields:
+            Pieces of the text.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            ConfigError: an argument has a value that cannot work.
+            DataError: the prompt is not text.
         """
         self._check_fitted()
         check_at_least("length", length, 0)

@@ -24,9 +24,27 @@ TASKS: dict[str, type[Estimator]] = {
 
 
 def load(folder: str | Path) -> Any:
-    """Return the model that `save` or a run left in a folder; it predicts the same bits.
+    """Load the model that `save` or `tidegate fit` wrote into a folder; its predictions are identical to the bit.
 
-    Raises BundleError where the bundle is missing, damaged, edited, or of a newer format.
+    No code from the file is executed.
+
+    Args:
+        folder: the folder of a saved model, or of a run.
+
+    Returns:
+        The estimator of the model's task, such as a `SequenceClassifier`.
+
+    Raises:
+        BundleError: the model is missing, damaged, edited, or of a newer format.
+
+    >>> import tempfile, numpy as np, tidegate
+    >>> x = np.linspace(-1, 1, 20)[None, :, None]
+    >>> model = tidegate.SequenceRegressor(hidden_size=4, steps=5).fit(x, x[:, :, 0] ** 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(folder)
+    ...     same = tidegate.load(folder)
+    >>> bool((same.predict(x) == model.predict(x)).all())
+    True
     """
     path = _bundle_in(folder)
     config, tensors = read_bundle(path)

@@ -23,32 +23,37 @@ from tidegate.training.settings import shown
 
 
 class SequenceRegressor(RegressorMixin, SequenceEstimator):
-    """Tell a number, or several, for every step of a sequence or for the whole of it.
+    """Predict one or several numbers for every step of a sequence, or for the whole sequence.
 
-    For a step it is read from the recurrent state after that step, for a sequence from the state after the last.
+    The target of a step is predicted from the state of that step, so from the steps up to it.
 
     Args:
-        target_per: step or sequence; none to go by the shape of y, where (n, k) is a target for every step if all
-            sequences have k steps, and k targets for every sequence if not. Where k is one more or less than the steps
-            of all, or the steps of the longest alone, this has to be said.
-        parameters: see `SequenceEstimator`.
+        cell: rnn, lstm or gru.
+        hidden_size: number of hidden units.
+        num_layers: number of stacked recurrent layers.
+        target_per: `step` or `sequence`. None: by the shape of y, where (n, k) is one target for every step if all
+            sequences have k steps, and k targets for every sequence otherwise. If k differs by one from the number of
+            steps, or only the longest sequence has k steps, it must be given.
+        parameters: all others are those of `tidegate.tasks.sequences.SequenceEstimator`.
 
-    X is an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames. y is for every step an
-    array (n, time) or (n, time, outputs), or a list of arrays (time_i) or (time_i, outputs); for every sequence an
+    X is an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames. For every step, y is an
+    array (n, time) or (n, time, outputs), or a list of arrays (time_i) or (time_i, outputs); for every sequence, an
     array (n,) or (n, outputs).
 
     Attributes:
-        n_outputs_: targets a step or sequence.
+        n_outputs_: number of targets of a step or sequence.
         target_per_: step or sequence.
-        network_: the trained torch module, prepared [B, T, columns] to [B, T, outputs] or [B, outputs] in units of
-            `y_scaler_`.
+        network_: the trained torch module, from prepared inputs [B, T, columns] to [B, T, outputs] or [B, outputs], in
+            units of `y_scaler_`.
         y_scaler_: mean and standard deviation of the targets in training.
-        preparation_: what makes the columns of the channels.
-        feature_names_in_: the channels' names, where they had names.
-        history_: a row for every check during training.
+        preparation_: the fitted preprocessing of the channels.
+        feature_names_in_: the names of the channels, if they have names.
+        design_: the values that were chosen for parameters left at None.
+        history_: one row for every check during training.
 
+    >>> import numpy as np, tidegate
     >>> x = np.linspace(-1, 1, 50)[None, :, None]
-    >>> model = SequenceRegressor(cell="gru", hidden_size=16, steps=200).fit(x, x[:, :, 0] ** 2)
+    >>> model = tidegate.SequenceRegressor(cell="gru", hidden_size=16, steps=200).fit(x, x[:, :, 0] ** 2)
     >>> model.predict(x).shape
     (1, 50)
     """
@@ -74,9 +79,15 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return tags
 
     def predict(self, X: Any) -> Any:
-        """The targets of every step or sequence, in the form that y had in training.
+        """The targets of every step or sequence, in the unit and the form that y had in training.
 
-        For steps an array (n, time) or (n, time, outputs), or a list where X is a list or the lengths differ.
+        Returns:
+            For steps an array (n, time) or (n, time, outputs), or a list if X is a list or the lengths differ; for
+            sequences an array (n,) or (n, outputs).
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: X cannot be used, or has other channels than in training.
         """
         values, sequences = self.values(X)
         if self.flat_:
@@ -93,7 +104,17 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         return self.y_scaler_.back(outputs), sequences
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """R², the share of the variance of all real steps, or of the sequences, that is explained; 1 at best."""
+        """R², the coefficient of determination, over all real steps or all sequences; 1 at best.
+
+        Args:
+            X: sequences, in one of the forms that `fit` takes.
+            y: their targets; None if X holds them.
+            sample_weight: the weight of each sequence [n].
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: X or y cannot be used, or y has another form than in training.
+        """
         from sklearn.metrics import r2_score
 
         self._check_fitted()

@@ -34,35 +34,34 @@ nothing of the others."""
 
 
 class SequenceEstimator(Estimator):
-    """A recurrent network behind fit, predict, score and save.
+    """A recurrent network for sequences: the parameters that the classifier and the regressor share.
 
     Args:
         cell: rnn, lstm or gru.
-        hidden_size: features of the recurrent state.
-        num_layers: recurrent layers, one on top of the other.
-        bidirectional: read every sequence from both ends; none to do so where it has one target, since a target of a
-            step would be told by what comes after it.
-        readout: what a target of a sequence is told from: the last state, the mean, or the max of all states by
-            feature, attention (their mean, weighed by what they show; Zhou et al. 2016); several of these by commas;
-            or all, which is last,mean,max. None for all. A target of a step is told from the state of that step.
-        patch: steps that stand side by side as one step of the recurrence, which is so many times shorter; none for
-            as many as leave about 60 steps, or fewer, of nine in ten training sequences; 1 where every step has a
-            target.
-        dropout: share of features put to 0 in training, between layers and before the last linear layer; none for 0.2
-            where a sequence has one target, and 0 where every step has.
-        noise: standard deviation of what is added to every input in training; none for 0.1 where a sequence has one
-            target, and 0 where every step has.
-        initialization: of the recurrent weights, of `tidegate.layers.INITIALIZATIONS`, such as chrono, which begins
-            with a memory as long as the longest training sequence; none for open with an LSTM, and torch.
-        standardize: bring every channel to mean 0 and standard deviation 1, as measured on the training data.
-        missing: what to do with missing values (NaN): refuse; interpolate; or mask, which fills in the mean and adds a
-            channel that tells where. What it takes is learned from the training data.
-        shift: pixels by which a training image is moved at most, at random at every step, in each direction. The
-            sequences must be images of one size, read row by row, with 0 as background.
-        learning_rate: peak of the schedule; none for 6e-3, and for 2e-3 of more than 20,000 training sequences.
-        epochs, steps, schedule, batch_size, clip, weight_decay, patience, validation_share,
-            checks, seed: how to train; see `tidegate.training.Settings`.
-        verbose: show progress on standard error.
+        hidden_size: number of hidden units.
+        num_layers: number of stacked recurrent layers.
+        bidirectional: whether to read every sequence from both ends. None: yes if a sequence has one target, no if
+            every step has one, because the target of a step would be predicted from what follows it.
+        readout: what the target of a sequence is predicted from: `last` (the last state), `mean` or `max` (of all
+            states, by feature), `attention` (a weighted mean; Zhou et al. 2016), several of these separated by commas,
+            or `all`, which is last,mean,max. None: all. The target of a step is predicted from the state of that step.
+        patch: number of consecutive steps that form one step of the recurrence, which is shorter by this factor. None:
+            as many as leave about 60 steps, or fewer, for nine in ten training sequences; 1 if every step has a target.
+        dropout: share of features set to 0 in training, between layers and before the last linear layer. None: 0.2 if a
+            sequence has one target, 0 if every step has one.
+        noise: standard deviation of the noise added to every standardized input in training. None: 0.1 if a sequence
+            has one target, 0 if every step has one.
+        initialization: of the recurrent weights, see `tidegate.layers.initialize`; the horizon of `chrono` is the
+            length of the longest training sequence. None: `open` for an LSTM, `torch` otherwise.
+        standardize: whether to scale every channel to mean 0 and standard deviation 1, measured on the training data.
+        missing: what to do with missing values (NaN): `refuse`, `interpolate`, or `mask`, which fills in the mean and
+            adds a channel that marks them.
+        shift: largest number of pixels by which a training image is shifted at random at every step, in each direction.
+            The sequences must be images of one size, read row by row, with a background of 0.
+        learning_rate: peak of the learning rate schedule. None: 6e-3, or 2e-3 with more than 20,000 training sequences.
+        epochs, steps, schedule, batch_size, clip, weight_decay, patience, validation_share, checks, seed: training
+            settings, see `tidegate.training.Settings`.
+        verbose: whether to show progress on standard error.
     """
 
     prepared_by = Preparation
@@ -103,19 +102,22 @@ class SequenceEstimator(Estimator):
         return tags
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, validation_data: Any = None) -> Any:
-        """Train on sequences X with targets y, and keep the weights that did best on the held-out share.
+        """Train on sequences X with targets y, and keep the best checkpoint.
 
-        The same seed gives the same bits, and torch's global generators are left as they were; because dropout can
-        draw from no others, fits in threads of one process run one after the other.
+        The same seed gives the same bits, and torch's global generators are left unchanged. Because dropout can only
+        draw from those, fits in several threads of a process run one after the other.
 
         Args:
             X: an array (n, time, channels), a list of arrays (time_i, channels) or of DataFrames, a DataFrame indexed
-                by sequence and time, or Sequences as `tidegate.read_dataset` gives them.
-            y: the targets; none where the Sequences hold them.
-            sample_weight: what each sequence counts in the loss [n], in the share that is held out as in training. The
-                loss is a weighted mean; the metrics that choose the kept weights count all sequences the same.
-            validation_data: (X, y) to choose the kept weights with, in place of a share of the training data. In its
-                loss all sequences count the same, but for a classifier's `class_weight`, which holds here too.
+                by sequence and time, or `Sequences` as returned by `tidegate.read_dataset`.
+            y: the targets; None if the Sequences hold them.
+            sample_weight: the weight of each sequence in the loss [n], in training and validation. The loss is a
+                weighted mean; the metrics that choose the best checkpoint count all sequences equally.
+            validation_data: (X, y) that choose the best checkpoint, instead of a share of the training data. In its
+                loss all sequences count equally, apart from a classifier's `class_weight`.
+
+        Returns:
+            The fitted estimator itself.
 
         Raises:
             DataError: X or y cannot be used.

@@ -232,34 +232,36 @@ class Speech(Learner):
 
 
 class SpeechRecognizer(Estimator):
-    """Write what is said in recordings.
+    """Transcribe recordings of speech.
 
     Args:
         cell: rnn, lstm or gru.
-        hidden_size: features of the recurrent state, in each direction.
-        num_layers: recurrent layers, one on top of the other.
-        bidirectional: read every recording from both ends; without it a stream can be heard as it comes.
-        patch: frames that are one step of the recurrence (subsampling in time).
-        masks: stretches of frames, and of features, that are hidden in training (SpecAugment, Park et al. 2019).
-        stretch: by how much recordings are made slower or faster in training, at most; from 0 to below 1.
-        sample_rate: Hz of waveforms, and to which files are resampled; none for what most files have, 16 kHz at most,
-            and for ready features.
-        mel_bins: features of a frame of sound.
-        lower: whether transcripts become lower case; none for where they have both cases.
-        punctuation: whether punctuation stays in transcripts.
-        dropout: share of features put to 0 in training.
-        parameters: see `tidegate.tasks.base.Estimator`.
+        hidden_size: number of hidden units, in each direction.
+        num_layers: number of stacked recurrent layers.
+        bidirectional: whether to read every recording from both ends; a unidirectional model can transcribe a stream.
+        patch: number of frames that form one step of the recurrence (subsampling in time).
+        masks: number of time masks and of frequency masks in training (SpecAugment, Park et al. 2019).
+        stretch: largest share by which recordings are slowed down or sped up in training, from 0 to below 1.
+        sample_rate: sampling rate in Hz of waveforms, to which files are resampled. None: that of most files, at most
+            16,000; None also for precomputed features.
+        mel_bins: number of mel features of a frame.
+        lower: whether to convert transcripts to lower case. None: if they contain both cases.
+        punctuation: whether to keep punctuation in transcripts.
+        dropout: share of features set to 0 in training.
+        parameters: all others are those of `tidegate.tasks.base.Estimator`.
 
-    X is a list of waveforms [S] in -1..1, of paths, or of matrices of features [T, C]; y holds what is said in each.
+    X is a list of waveforms [S] with values from -1 to 1, of paths, or of feature matrices [T, C]; y holds their
+    transcripts.
 
     Attributes:
-        preparation_: what makes features of sound.
-        transcripts_: how transcripts are written, and their alphabet.
+        preparation_: the feature extraction.
+        transcripts_: the normalization of transcripts, and their alphabet.
         network_: the trained torch module.
-        history_: a row for every check during training.
+        history_: one row for every check during training.
 
+    >>> import numpy as np, tidegate
     >>> sounds = [np.repeat(np.eye(4)[[0, *word, 0]], 8, axis=0) for word in ([1, 2], [3, 1], [2, 3])]
-    >>> model = SpeechRecognizer(hidden_size=32, num_layers=1, steps=150, masks=0)
+    >>> model = tidegate.SpeechRecognizer(hidden_size=32, num_layers=1, steps=150, masks=0)
     >>> model.fit(sounds * 8, ["ab", "ca", "bc"] * 8).predict(sounds)
     ['ab', 'ca', 'bc']
     """
@@ -323,15 +325,19 @@ class SpeechRecognizer(Estimator):
         return replace(settings, steps=max(DEFAULT_STEPS, LEAST_EPOCHS * per_epoch))
 
     def fit(self, X: Any, y: Any = None, validation_data: Any = None) -> SpeechRecognizer:
-        """Train on recordings with what is said in them.
+        """Train on recordings with their transcripts, and keep the best checkpoint.
 
         Args:
-            X: waveforms [S] of `sample_rate`, paths of files, or matrices of features [T, C].
-            y: what is said in each.
-            validation_data: (X, y) to choose the kept weights with; none for a twentieth of 500 recordings or more.
+            X: waveforms [S] sampled at `sample_rate`, paths of files, or feature matrices [T, C].
+            y: the transcript of each.
+            validation_data: (X, y) that choose the best checkpoint. None: a twentieth of the recordings, if there are
+                500 or more.
+
+        Returns:
+            The fitted estimator itself.
 
         Raises:
-            DataError: a recording cannot be used, or is too short for what is said in it.
+            DataError: a recording cannot be used, or is too short for its transcript.
             ConfigError: a parameter has a value that cannot work.
             TrainingError: the loss is not finite.
         """
@@ -415,7 +421,16 @@ class SpeechRecognizer(Estimator):
         weight: float | None = None,
         bonus: float | None = None,
     ) -> list[str]:
-        """What is said in each recording; see `decode_by` for how, which holds where nothing is said here."""
+        """The transcript of each recording.
+
+        Args:
+            X: recordings, in one of the forms that `fit` takes.
+            beam, language_model, weight, bonus: as in `decode_by`, for this call only.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: a recording cannot be used.
+        """
         self._check_fitted()
         features, _ = self.features(X, self.preparation_.mel, self.preparation_.channels)
         return self.texts_of(features, beam=beam, language_model=language_model, weight=weight, bonus=bonus)
@@ -423,14 +438,20 @@ class SpeechRecognizer(Estimator):
     def decode_by(
         self, beam: int | None = None, language_model: Any = None, weight: float = 0.5, bonus: float = 0.5
     ) -> SpeechRecognizer:
-        """Choose how texts are found from now on.
+        """Change the settings of the search from now on.
 
         Args:
-            beam: prefixes that are followed; 1 for the most probable sign of each frame, and none for that too, or for
-                16 with a language model.
-            language_model: a `LanguageModel` of characters, which scores the texts that are followed.
-            weight: what the natural logarithms of its probabilities are multiplied by.
-            bonus: insertion bonus, added to the logarithm of the probability of a text for each sign.
+            beam: number of prefixes that beam search keeps; 1 for the most probable character of each frame. None: 1,
+                or 16 with a language model.
+            language_model: a `LanguageModel` of characters that scores the hypotheses.
+            weight: factor of its log-probabilities.
+            bonus: insertion bonus, added to the log-probability of a hypothesis for each character.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ConfigError: a setting has a value that cannot work.
         """
         beam = beam if beam is not None else 1 if language_model is None else 16
         check_at_least("beam", beam, 1)
@@ -479,13 +500,19 @@ class SpeechRecognizer(Estimator):
         return found
 
     def stream(self, pieces: Iterable[np.ndarray], sample_rate: int | None = None) -> Iterator[str]:
-        """Words as they are sure, from pieces of a waveform; together they are what `predict` says of the whole.
+        """Transcribe a waveform that arrives in pieces, word by word; the words are those of `predict` on the whole.
 
         Args:
-            pieces: of a waveform [S] in -1..1 or of whole numbers, of any size.
-            sample_rate: theirs; none for the model's.
+            pieces: parts of a waveform [S] of any size, with values from -1 to 1 or whole numbers.
+            sample_rate: their sampling rate in Hz. None: that of the model.
 
-        Raises DataError for what is no waveform, where it comes, and at the end where all is too short for a frame.
+        Yields:
+            Words, as soon as they are certain.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            ConfigError: the model is bidirectional, or takes precomputed features.
+            DataError: a piece is not a waveform, or all of them are too short for a frame.
         """
         self._check_fitted()
         mel = self.preparation_.mel
@@ -534,7 +561,16 @@ class SpeechRecognizer(Estimator):
         yield from self.transcripts_.decode([*open_word, *decoder.numbers]).split()
 
     def score(self, X: Any, y: Any) -> float:
-        """1 - the word error rate, which may be below zero."""
+        """1 − word error rate; it can be negative.
+
+        Args:
+            X: recordings, in one of the forms that `fit` takes.
+            y: their transcripts.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: a recording cannot be used.
+        """
         return 1.0 - self.metrics(X, y)["wer"]
 
     def metrics(
@@ -547,7 +583,17 @@ class SpeechRecognizer(Estimator):
         weight: float | None = None,
         bonus: float | None = None,
     ) -> dict[str, Any]:
-        """wer and cer, the errors over the words and the characters that are said; n recordings, and words."""
+        """The word error rate (wer), the character error rate (cer), and the numbers of recordings (n) and words.
+
+        Args:
+            X: recordings, in one of the forms that `fit` takes.
+            y: their transcripts.
+            beam, language_model, weight, bonus: as in `decode_by`, for this call only.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: a recording cannot be used.
+        """
         self._check_fitted()
         features, names = self.features(X, self.preparation_.mel, self.preparation_.channels)
         said = self.said(_texts(y, len(features)), names)

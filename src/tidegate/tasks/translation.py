@@ -253,31 +253,33 @@ def _real(following: Tensor) -> Tensor:
 
 
 class Translator(Estimator):
-    """Translate texts, as learned from pairs.
+    """Translate texts, after training on pairs.
 
     Args:
         cell: rnn, lstm or gru.
-        hidden_size: features of the decoder's state; the encoder has half of them in each direction.
-        num_layers: recurrent layers of the encoder and of the decoder.
+        hidden_size: number of hidden units of the decoder; the encoder has half of them in each direction.
+        num_layers: number of recurrent layers of the encoder and of the decoder.
         unit: bpe for joint subwords of both languages (Sennrich et al. 2016), char or byte.
-        vocab_size: joint subwords; 4,000 where none, 8,000 for 100,000 pairs or more.
+        vocab_size: number of joint subwords. None: 4,000, or 8,000 with 100,000 pairs or more.
         embedding_size: features of a unit.
         label_smoothing: share of the probability that training gives to all units alike (Szegedy et al. 2016).
-        max_length: units of a text at most; longer pairs are not learned from, longer texts are cut.
-        beam: hypotheses that are kept while translating; 1 for greedy search.
-        length_penalty: power of the length that log-probabilities are divided by.
-        batch_size: pairs a step.
-        dropout: share of features put to 0 in training.
-        parameters: see `tidegate.tasks.base.Estimator`.
+        max_length: largest number of units of a text; longer pairs are not trained on, longer texts are truncated.
+        beam: number of hypotheses of beam search; 1 for greedy search.
+        length_penalty: exponent of the length by which log-probabilities are divided.
+        batch_size: number of pairs of a step.
+        dropout: share of features set to 0 in training.
+        parameters: all others are those of `tidegate.tasks.base.Estimator`.
 
     Attributes:
         units_: the vocabulary.
         network_: the trained torch module.
-        history_: a row for every check during training.
+        history_: one row for every check during training.
 
+    >>> import tidegate
     >>> sources = ["one tide", "two tides", "one boat", "two boats"] * 8
     >>> targets = ["eine Tide", "zwei Tiden", "ein Boot", "zwei Boote"] * 8
-    >>> model = Translator(hidden_size=32, embedding_size=32, unit="char", steps=150, batch_size=8, dropout=0.0)
+    >>> settings = {"unit": "char", "steps": 150, "batch_size": 8, "dropout": 0.0}
+    >>> model = tidegate.Translator(hidden_size=32, embedding_size=32, **settings)
     >>> model.fit(sources, targets).predict(["two boats", ""])
     ['zwei Boote', '']
     """
@@ -336,17 +338,20 @@ class Translator(Estimator):
         return settings if settings.steps or settings.epochs else replace(settings, steps=DEFAULT_STEPS)
 
     def fit(self, X: Any, y: Any, validation_data: Any = None) -> Translator:
-        """Train on pairs of texts, and keep the weights that did best on some that were held out.
+        """Train on pairs of texts, and keep the best checkpoint.
+
+        Pairs with an empty side, or with more than `max_length` units on a side, are left out with a DataWarning.
 
         Args:
             X: a list of N texts.
             y: their translations.
-            validation_data: (texts, translations) to choose the kept weights with, in place of a share of X and y.
+            validation_data: (texts, translations) that choose the best checkpoint, instead of a share of X and y.
 
-        Pairs of which a side is empty, or has more than `max_length` units, are left out, with a DataWarning.
+        Returns:
+            The fitted estimator itself.
 
         Raises:
-            DataError: there are no pairs, or not equally many translations and texts.
+            DataError: there are no pairs, or the numbers of texts and translations differ.
             ConfigError: a parameter has a value that cannot work.
             TrainingError: the loss is not finite.
         """
@@ -411,14 +416,26 @@ class Translator(Estimator):
         )
 
     def save(self, folder: str | Path) -> None:
-        """Write the fitted model, with the settings of the search as they are now; see `Estimator.save`."""
+        """Write the fitted model with the current settings of the search; see `SequenceClassifier.save`."""
         self._check_fitted()
         self.settings()
         self.fitted_parameters_ |= {name: self.parameters_as_json()[name] for name in ("beam", "length_penalty")}
         super().save(folder)
 
     def decode_by(self, beam: int | None = None, length_penalty: float | None = None) -> Translator:
-        """Choose how translations are searched from now on; none leaves a setting as it is."""
+        """Change the settings of the search from now on.
+
+        Args:
+            beam: number of hypotheses; None keeps the current setting.
+            length_penalty: exponent of the length by which log-probabilities are divided; None keeps the current
+                setting.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            ConfigError: a setting has a value that cannot work.
+        """
         said = {"beam": beam, "length_penalty": length_penalty}
         self.set_params(**{name: value for name, value in said.items() if value is not None})
         self.settings()
@@ -442,10 +459,20 @@ class Translator(Estimator):
         super()._load_tensors({**tensors, TIED: tensors["embedding.weight"]})
 
     def predict(self, X: Any) -> list[str]:
-        """The translation of each text, by beam search; of an empty text an empty one.
+        """The translation of each text, by beam search; an empty text for an empty one.
 
-        Texts longer than `max_length` units are cut, and characters that were never seen in training are told, each by
-        a DataWarning.
+        Texts longer than `max_length` units are truncated, and characters that did not occur in training are reported,
+        each with a DataWarning.
+
+        Args:
+            X: a list of N texts.
+
+        Returns:
+            A list of N translations.
+
+        Raises:
+            NotFittedError: the model has not been fitted.
+            DataError: X is not a list of texts.
         """
         self._check_fitted()
         self.settings()

@@ -22,35 +22,48 @@ ROUGH_VALIDATION = 50
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that steers training but the data and the network."""
+    """The settings of training, apart from the data and the network.
+
+    Raises:
+        ConfigError: a setting has a value that cannot work, or both epochs and steps are given.
+
+    >>> from tidegate.training import Settings
+    >>> Settings(epochs=10).learning_rate
+    0.006
+    """
 
     epochs: int | None = None
-    """Passes over the training data; none for as many as make 1,000 steps, at least 10."""
+    """Passes over the training data; None: as many as make 1,000 steps, at least 10."""
     steps: int | None = None
     """Optimizer steps, instead of epochs."""
     learning_rate: float = 6e-3
-    """Peak of the schedule."""
+    """Peak of the learning rate schedule."""
     schedule: str = "auto"
-    """one-cycle (Smith & Topin 2018): up for 30 % of the steps, then down to almost 0; constant; or auto: constant for
-    a lone training sequence, whose gradient has no noise that a falling rate would average out, else one-cycle."""
+    """one-cycle (Smith & Topin 2018): rising for 30 % of the steps, then falling to almost 0; constant; or auto:
+    constant for a single training sequence, whose gradient has no sampling noise to average out, otherwise
+    one-cycle.
+    """
     batch_size: int | None = None
-    """Sequences a step, over all processes; none for a quarter of the training sequences, 16 at least and 128 at most:
-    the gradient of a few sequences has noise, which keeps a small set from being learned by heart."""
+    """Sequences of a step, over all processes; None: a quarter of the training sequences, 16 to 128. The noise in the
+    gradient of a few sequences counteracts overfitting to a small data set.
+    """
     clip: float | None = 1.0
-    """Largest norm of the gradient; none to leave it alone."""
+    """Largest norm of the gradient; None: no clipping."""
     weight_decay: float = 0.0
-    """Decoupled, as in AdamW (Loshchilov & Hutter 2019)."""
+    """Decoupled weight decay, as in AdamW (Loshchilov & Hutter 2019)."""
     patience: int | None = None
-    """Checks without an improvement after which training stops (early stopping, Prechelt 1998); none to run to the
-    end. The schedule is that of the whole run."""
+    """Checks without improvement after which training stops (early stopping, Prechelt 1998); None: train to the end.
+    The schedule remains that of the whole run.
+    """
     validation_share: float | None = None
-    """Share of the training data that chooses the kept model: at most 2,000 sequences; of less than 5, the training
-    data itself does. None for a tenth of 500 sequences or more, and nothing of fewer: what 50 sequences say of two
-    models is too rough to be worth a tenth of what there is to learn from."""
+    """Share of the training data that is held out to choose the best checkpoint, at most 2,000 sequences; if that is
+    fewer than 5, the training data itself chooses it. None: a tenth of 500 or more sequences, and nothing of fewer,
+    because a comparison on 50 sequences is too uncertain to be worth a tenth of the training data.
+    """
     checks: int | None = None
-    """How often in a run the model is checked; none for once an epoch, 100 times at most."""
+    """Number of checks during training; None: one each epoch, at most 100."""
     seed: int = 0
-    """Of the first weights, the order of the data, and dropout."""
+    """Seed of the initial weights, the order of the data, and dropout."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
