@@ -19,7 +19,7 @@ def compare(
     task: Annotated[
         str | None,
         typer.Argument(
-            help=f"{', '.join(complete.TASKS[:-1])} or {complete.TASKS[-1]}; with none, the probes run alone",
+            help=f"{', '.join(complete.TASKS[:-1])} or {complete.TASKS[-1]}; none to compare without data",
             autocompletion=complete.tasks,
         ),
     ] = None,
@@ -30,12 +30,12 @@ def compare(
     cells: Annotated[
         str, typer.Option(help="Which, separated by commas.", autocompletion=complete.cell_list)
     ] = "rnn,lstm,gru",
-    seeds: Annotated[int, typer.Option(help="Trainings that a score is the mean of.")] = 3,
+    seeds: Annotated[int, typer.Option(help="Trainings of each cell; a score is their mean.")] = 3,
     first_seed: Annotated[int, typer.Option(help="The first of the seeds.")] = 0,
     budget: Annotated[str, typer.Option(help="quick, normal or thorough.", autocompletion=complete.budgets)] = "normal",
     jobs: Annotated[int | None, typer.Option(help="Trainings at once.  [default: one a core]")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder.  [default: runs/compare-DATA]")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the comparison stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted comparison.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     missing: Annotated[
         str, typer.Option(help="Missing values: refuse, interpolate, or mask (the mean, and where).")
@@ -43,15 +43,18 @@ def compare(
     horizon: Annotated[int | None, typer.Option(help="Steps ahead to forecast.  [default: as the file says]")] = None,
     reading: Any = None,
 ) -> None:
-    """Measure RNN, LSTM and GRU beside each other: on your data, or by the probes alone."""
-    from tidegate.cli.progress import progress
+    """Compare RNN, LSTM and GRU on your data, or without data by what they remember, cost and pass back.
+
+    Example: tidegate compare classification recordings.csv --id recording --target activity
+    """
+    from tidegate.cli.progress import comparison_progress
     from tidegate.compare import compare as run
-    from tidegate.report.comparison import markdown, write_comparison
+    from tidegate.report.comparison import markdown, notes, write_comparison
 
     if data is None and reading is not None and reading.source is not None:
         data, reading = source_of(data, reading)
     folder = out or Path("runs") / f"compare-{Path(data).stem if data else 'probes'}"
-    with resumable(folder, "compare.json"), progress("comparing", "parts") as tell:
+    with resumable(folder, "compare.json"), comparison_progress(seeds, first_seed) as tell:
         comparison = run(
             task,
             data,
@@ -71,4 +74,4 @@ def compare(
     if as_json:
         typer.echo(json.dumps(comparison))
     else:
-        typer.echo(f"{markdown(comparison)}\n{comparison['verdict']['sentence']}\n{page}")
+        typer.echo(f"{markdown(comparison)}\n{notes(comparison)}\n\n{comparison['verdict']['sentence']}\n{page}")
