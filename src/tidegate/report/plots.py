@@ -67,7 +67,7 @@ def plot_gradients(norms: Mapping[str, Mapping[str, np.ndarray]], title: bool = 
             axes.yaxis.set_minor_locator(NullLocator())
             axes.yaxis.set_major_locator(LogLocator(numticks=8))
             axes.set_xlabel("lag k (steps)")
-            axes.legend(loc="lower left")
+        _name_cells(figure)
         figure.axes[0].set_ylabel("gradient norm, relative to lag 0\n‖∂h(T) / ∂state(T−k)‖")
     return figure
 
@@ -92,13 +92,13 @@ def plot_memory(found: Mapping[str, Mapping[str, Sequence[Level]]], updates: int
                 # Side by side, so that equal points do not hide each other.
                 x = [level.lag * 1.06 ** (place - (len(found) - 1) / 2) for level in chain]
                 spread = [mean - scores.min(axis=1), scores.max(axis=1) - mean]
-                axes.errorbar(x, mean, yerr=spread, capsize=5, label=cell.upper(), **_look(cell))
+                axes.errorbar(x, mean, yerr=spread, capsize=5, elinewidth=1.6, label=cell.upper(), **_look(cell))
             axes.set_xscale("log")
             axes.set_xticks(lags, [f"{lag:,}" for lag in lags])
             axes.xaxis.set_minor_locator(NullLocator())
-            axes.set(xlabel="lag (steps)", ylim=(0, 105))
+            axes.set(xlabel="lag (steps)", xlim=(lags[0] / 1.3, 1.3 * lags[-1]), ylim=(0, 105))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
-            axes.legend(loc="center left" if k == 0 else "lower left", bbox_to_anchor=None if k == 0 else (0, 0.2))
+        _name_cells(figure)
         figure.axes[0].set_ylabel("recall accuracy")
     return figure
 
@@ -175,7 +175,7 @@ def _slide(title: str, caption: str, fitted: bool = True) -> Iterator[Figure]:
         figure = Figure(figsize=SIZE, facecolor="white", layout="constrained" if fitted else "none")
         lines = textwrap.wrap(caption, LINE)
         if (engine := figure.get_layout_engine()) is not None:
-            below, above = 0.04 + 0.033 * len(lines), 0.1 if title else 0.02
+            below, above = 0.04 + 0.033 * len(lines), 0.1
             engine.set(rect=(0.01, below, 0.98, 1 - below - above))  # type: ignore[call-arg]
         if title:
             figure.text(0.02, 0.965, title, fontsize=24, fontweight="bold", va="top")
@@ -193,6 +193,12 @@ def _two_panels(figure: Figure, cells: Sequence[str]) -> Iterator[tuple[Axes, in
     second.tick_params(labelleft=False)
     yield first, 0
     yield second, 1
+
+
+def _name_cells(figure: Figure) -> None:
+    """A legend for all panels, above them on the right."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="upper right", bbox_to_anchor=(0.99, 0.99), ncols=len(labels))
 
 
 def _look(cell: str) -> dict[str, Any]:
