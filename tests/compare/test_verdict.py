@@ -73,14 +73,14 @@ def test_the_best_cell_is_named_where_it_leads_in_both_settings():
 def test_a_lead_by_size_alone_names_no_cell():
     verdict = decide(cells(rnn=0.3, lstm=0.05), cells(rnn=0.05, lstm=0.05), baseline(0.6))
     assert verdict["cell"] is None
-    assert "what helps is the size" in verdict["sentence"]
+    assert "the size makes the difference, not the kind of cell" in verdict["sentence"]
 
 
 def test_cells_that_cannot_be_told_apart_are_all_named_with_the_cheapest():
     both = cells(rnn=0.4, lstm=0.1, gru=0.1)
     verdict = decide(both, both, baseline(0.6))
     assert verdict["cell"] is None
-    assert "The cheapest of them is the GRU" in verdict["sentence"]
+    assert "the GRU is the cheapest of them" in verdict["sentence"]
     assert "RNN (" in verdict["sentence"]
 
 
@@ -94,4 +94,4 @@ def test_noise_needs_no_recurrent_network():
 def test_nothing_left_to_compare():
     assert decide({}, {}, baseline(0.5))["cell"] is None
     alone = cells(gru=0.1)
-    assert "no other cell" in decide(alone, alone, baseline(0.6))["sentence"]
+    assert "Only one cell was compared" in decide(alone, alone, baseline(0.6))["sentence"]

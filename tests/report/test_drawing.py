@@ -41,43 +41,43 @@ DRAWN = {
 EQUATIONS = {
     "rnn": ["ht = tanh(W xt + U ht−1 + b)"],
     "lstm": [
-        "it = σ(Wi xt + Ui ht−1 + bi)",
         "ft = σ(Wf xt + Uf ht−1 + bf)",
+        "it = σ(Wi xt + Ui ht−1 + bi)",
         "gt = tanh(Wg xt + Ug ht−1 + bg)",
         "ot = σ(Wo xt + Uo ht−1 + bo)",
         "ct = ft ⊙ ct−1 + it ⊙ gt",
         "ht = ot ⊙ tanh(ct)",
     ],
     "gru": [
-        "rt = σ(Wr xt + Ur ht−1 + br)",
         "zt = σ(Wz xt + Uz ht−1 + bz)",
+        "rt = σ(Wr xt + Ur ht−1 + br)",
         "nt = tanh(Wn xt + bn + rt ⊙ (Un ht−1 + bhn))",
         "ht = (1 − zt) ⊙ nt + zt ⊙ ht−1",
     ],
 }
 LSTM_BOXES = ("tanh candidate", "σ forget", "σ input", "σ output")
 WIRES = {
-    "rnn": [("ht−1", "tanh new state"), ("xt", "tanh new state"), ("tanh new state", "ht")],
+    "rnn": [("ht−1", "tanh new state"), ("xt", "tanh new state"), ("tanh new state", "ht", "ht")],
     "lstm": [
         ("ht−1", *LSTM_BOXES), ("xt", *LSTM_BOXES), *((box, "×") for box in LSTM_BOXES),
-        ("ct−1", "×"), ("×", "+"), ("×", "+"), ("+", "ct", "tanh"), ("tanh", "×"), ("×", "ht"),
+        ("ct−1", "×"), ("×", "+"), ("×", "+"), ("+", "ct", "tanh"), ("tanh", "×"), ("×", "ht", "ht"),
     ],
     "gru": [
         ("ht−1", "Un ht−1 + bhn", "×", "σ reset", "σ update"), ("xt", "tanh candidate", "σ reset", "σ update"),
         ("σ reset", "×"), ("Un ht−1 + bhn", "×"), ("×", "tanh candidate"), ("σ update", "1−", "×"), ("1−", "×"),
-        ("tanh candidate", "×"), ("×", "+"), ("×", "+"), ("+", "ht"),
+        ("tanh candidate", "×"), ("×", "+"), ("×", "+"), ("+", "ht", "ht"),
     ],
     "a coupled lstm": [
         ("ht−1", "tanh candidate", "σ forget", "σ output"), ("xt", "tanh candidate", "σ forget", "σ output"),
         ("σ forget", "1−", "×"), ("1−", "×"), ("tanh candidate", "×"), ("σ output", "×"),
-        ("ct−1", "×"), ("×", "+"), ("×", "+"), ("+", "ct", "tanh"), ("tanh", "×"), ("×", "ht"),
+        ("ct−1", "×"), ("×", "+"), ("×", "+"), ("+", "ct", "tanh"), ("tanh", "×"), ("×", "ht", "ht"),
     ],
     "a minimal gru": [
         ("ht−1", "Un ht−1 + bhn", "×", "σ forget"), ("xt", "tanh candidate", "σ forget"),
         ("σ forget", "1−", "×", "×"), ("Un ht−1 + bhn", "×"), ("×", "tanh candidate"), ("1−", "×"),
-        ("tanh candidate", "×"), ("×", "+"), ("×", "+"), ("+", "ht"),
+        ("tanh candidate", "×"), ("×", "+"), ("×", "+"), ("+", "ht", "ht"),
     ],
-    "an rnn with relu": [("ht−1", "relu new state"), ("xt", "relu new state"), ("relu new state", "ht")],
+    "an rnn with relu": [("ht−1", "relu new state"), ("xt", "relu new state"), ("relu new state", "ht", "ht")],
 }  # fmt: skip
 
 
@@ -124,7 +124,16 @@ class Picture:
         self.tips = [points[0] for kind, points in paths if kind == "arrow"]
         self.gaps = [points for kind, points in paths if kind == "gap"]
         self.lines = [points for kind, points in paths if kind == "line"]
-        self.joints = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in self.all("circle")]
+        dots = [(dot.get("class"), (float(dot.get("cx")), float(dot.get("cy")))) for dot in self.all("circle")]
+        self.joints = [at for kind, at in dots if kind == "joint"]
+        key_lines = [points for kind, points in paths if kind == "key"]
+        arrowheads = [points for kind, points in paths if kind == "arrow"]
+        self.marks = [
+            *[around(points) for points in (*arrowheads, *key_lines)],
+            *[Area(x - 4.5, y - 4.5, x + 4.5, y + 4.5, "dot") for _, (x, y) in dots],
+            *[shape for shape in shapes if shape.kind == "key"],
+        ]
+        """Arrowheads, dots and the marks of the legend."""
 
     def all(self, tag):
         return self.root.iter("{http://www.w3.org/2000/svg}" + tag)
@@ -135,6 +144,11 @@ class Picture:
 
 def points_of(path):
     return [tuple(map(float, point.split())) for point in re.split("[MLZ]", path) if point]
+
+
+def around(points):
+    (xs, ys) = zip(*points, strict=True)
+    return Area(min(xs), min(ys), max(xs), max(ys))
 
 
 def area_of_rectangle(shape):
@@ -219,6 +233,61 @@ def test_nothing_lies_over_anything_else(picture):
         assert not one.meets(other), (one, other)
 
 
+def test_no_text_touches_an_arrowhead_a_dot_or_the_border_of_a_frame(picture):
+    texts = [text for text in picture.texts if text not in named(picture)]
+    for text, mark in itertools.product(texts, picture.marks):
+        assert not text.meets(mark), (text, mark)
+    for text, frame in itertools.product(texts, picture.frames):
+        assert inside(text, frame) or not text.meets(frame), (text, frame)
+
+
+def test_a_text_inside_a_box_leaves_a_margin(picture):
+    for text in named(picture):
+        box = next(node for node in picture.nodes if inside(text, node))
+        # The estimate of a text's width is generous by a tenth.
+        margin = 0.05 * (text.right - text.left)
+        assert box.left <= text.left + margin, (text, box)
+        assert text.right - margin <= box.right, (text, box)
+
+
+def test_the_legend_names_what_occurs_and_nothing_else(picture, name):
+    unrolled = len(picture.frames) > 1
+    words = [text.words for text in picture.texts if text.kind == "key"]
+    fills = {shape.get("fill") for shape in picture.all("rect") if shape.get("class") in ("box", "operator")}
+    keys = {shape.get("fill") for shape in picture.all("rect") if shape.get("class") == "key"}
+    assert keys == fills
+    assert ("gate" in words) == bool(DRAWN[name].gates)
+    assert ("linear map" in words) == (name in ("gru", "a minimal gru") and not unrolled)
+    assert ("elementwise operation" in words) == (len(DRAWN[name].blocks) > 1 and not unrolled)
+    assert ("copy" in words) == bool(picture.joints)
+
+
+@pytest.mark.parametrize("unrolled", [False, True], ids=["one step", "unrolled"])
+def test_equations_and_title_may_be_left_out(name, unrolled):
+    pictures = {
+        (equations, title): Picture(draw(DRAWN[name], unrolled, equations=equations, title=title))
+        for equations in (False, True)
+        for title in (False, True)
+    }
+    for (equations, title), picture in pictures.items():
+        kinds = Counter(text.kind for text in picture.texts)
+        assert kinds["equation"] == (len(DRAWN[name].equations) if equations else 0)
+        assert any(text.words.startswith(DRAWN[name].title) for text in picture.texts) == title
+        assert picture.paper.bottom < pictures[True, True].paper.bottom or (equations and title)
+        assert all(inside(area, picture.paper) for area in (*picture.texts, *picture.nodes, *picture.segments()))
+        assert DRAWN[name].title in next(picture.all("title")).text
+
+
+def test_equations_follow_the_boxes_from_left_to_right(name):
+    picture = Picture(draw(DRAWN[name]))
+    boxes = sorted((node for node in picture.nodes if node.kind == "box"), key=lambda node: node.left)
+    shown = [word for node in boxes for word in node.words.split()]
+    equations = [text.words for text in picture.texts if text.kind == "equation"]
+    names = {f"{block.symbol}t": block.name.removesuffix(" gate") for block in DRAWN[name].blocks}
+    places = [shown.index(names[target].split()[0]) for eq in equations if (target := eq.split(" = ")[0]) in names]
+    assert places == sorted(places)
+
+
 def named(picture):
     return [text for text in picture.texts if text.kind in ("name", "sign")]
 
@@ -271,7 +340,7 @@ def ways_from(point, segments):
 
 def test_every_block_and_every_equation_is_drawn(picture, name):
     description = DRAWN[name]
-    shown = Counter(text.words for text in picture.texts)
+    shown = Counter(text.words for text in picture.texts if text.kind != "key")
     unrolled = len(picture.frames) > 1
     for block in description.blocks:
         if unrolled:
@@ -294,9 +363,27 @@ def test_unrolled_the_states_flow_through_three_steps():
     picture = Picture(draw_cell("lstm", unrolled=True))
     values = {text.words for text in picture.texts if text.kind == "value"}
     times = ("t−2", "t−1", "t", "t+1")
-    assert values == {f"{state}{t}" for state in "hc" for t in times} | {f"x{t}" for t in times[1:]}
+    states = {f"{state}{t}" for state in "hc" for t in times}
+    assert values == states | {f"x{t}" for t in times[1:]} | {*times[1:], "time"}
     assert len(picture.frames) == 3
-    assert len(picture.tips) == 2 * 4 + 2 * 3
+    assert len(picture.tips) == 2 * 4 + 2 * 3 + 1
+
+
+def test_unrolled_time_runs_from_left_to_right_below_the_cells(name):
+    picture = Picture(draw(DRAWN[name], unrolled=True))
+    times = {text.words: text for text in picture.texts if text.words in ("t−1", "t", "t+1", "time")}
+    assert [times[t].left for t in ("t−1", "t", "t+1", "time")] == sorted(text.left for text in times.values())
+    for frame, t in zip(picture.frames, ("t−1", "t", "t+1"), strict=True):
+        assert times[t].top > frame.bottom
+        assert abs((times[t].left + times[t].right) - (frame.left + frame.right)) < 2
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_h_leaves_to_the_right_and_upward(name):
+    picture = Picture(draw(DRAWN[name]))
+    (frame,) = picture.frames
+    assert any(x > frame.right for x, _ in picture.tips)
+    assert any(y < frame.top for _, y in picture.tips)
 
 
 def test_a_reader_is_told_what_is_not_seen(picture, name):

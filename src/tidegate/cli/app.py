@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from tidegate.cli import bench, compare, describe, draw, evaluate, fit, generate, info, predict, report
+from tidegate.cli import bench, compare, describe, draw, evaluate, fit, generate, info, plot, predict, report
 from tidegate.cli.interrupt import Stopped
 
 # Wherever typer takes click from, this is click's ClickException.
@@ -50,6 +50,7 @@ for command in (
     compare.compare,
     report.report,
     draw.draw,
+    plot.plot,
     bench.bench,
     describe.describe,
     info.info,

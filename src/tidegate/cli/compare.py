@@ -44,15 +44,18 @@ def compare(
     horizon: Annotated[int | None, typer.Option(help="Steps ahead to forecast.  [default: read from the file]")] = None,
     reading: Any = None,
 ) -> None:
-    """Compare RNN, LSTM and GRU on your data, or without data by probes."""
+    """Compare RNN, LSTM and GRU on your data, or without data by what they remember, cost and pass back.
+
+    Example: tidegate compare classification recordings.csv --id recording --target activity
+    """
     from tidegate.cli.progress import progress
     from tidegate.compare import compare as run
-    from tidegate.report.comparison import markdown, write_comparison
+    from tidegate.report.comparison import markdown, notes, write_comparison
 
     if data is None and reading is not None and reading.source is not None:
         data, reading = source_of(data, reading)
     folder = out or Path("runs") / f"compare-{Path(data).stem if data else 'probes'}"
-    with resumable(folder, "compare.json"), progress("comparing", "parts") as tell:
+    with resumable(folder, "compare.json"), progress("comparing", "units") as tell:
         comparison = run(
             task,
             data,
@@ -72,4 +75,4 @@ def compare(
     if as_json:
         typer.echo(json.dumps(comparison))
     else:
-        typer.echo(f"{markdown(comparison)}\n{comparison['verdict']['sentence']}\n{page}")
+        typer.echo(f"{markdown(comparison)}\n{notes(comparison)}\n\n{comparison['verdict']['sentence']}\n{page}")

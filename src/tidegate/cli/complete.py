@@ -11,6 +11,7 @@ READOUTS = ("last", "mean", "max", "attention", "all")
 INITIALIZATIONS = ("torch", "open", "chrono", "orthogonal", "identity")
 UNITS = ("char", "byte", "bpe")
 BUDGETS = ("quick", "normal", "thorough")
+PLOTS = ("gradients", "memory", "gates")
 CASES = ("curve", "mnist-row", "mnist-pixel", "charlm", "stream", "big")
 
 
@@ -51,6 +52,11 @@ def units(incomplete: str) -> list[str]:
 def budgets(incomplete: str) -> list[str]:
     """The budgets that begin so."""
     return _beginning(BUDGETS, incomplete)
+
+
+def plots(incomplete: str) -> list[str]:
+    """The plots that begin so."""
+    return _beginning(PLOTS, incomplete)
 
 
 def cell_list(incomplete: str) -> list[str]:

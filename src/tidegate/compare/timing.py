@@ -40,7 +40,7 @@ def measure_speed(plan: Plan, work: Work, progress: Progress) -> dict[str, Times
                 }
                 work.keep(key, result)
             found[cell].append(result)
-            progress.count(f"timing {cell.upper()}")
+            progress.count(f"timed {cell.upper()}, seed {seed}")
     return {
         cell: Times(*(median([result[name] for result in results]) for name in ("training", "streaming")))
         for cell, results in found.items()

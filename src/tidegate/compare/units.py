@@ -52,8 +52,7 @@ class Training:
     @property
     def title(self) -> str:
         """For people."""
-        part = "" if self.share == 1 else f" on {100 * self.share:g} % of the data"
-        return _title(self) + part
+        return _title(self, "" if self.share == 1 else f" on {100 * self.share:g} % of the data")
 
     def run(self, dataset: Dataset) -> dict[str, Any]:
         """The scores and the learning curve; or {"failed": why} where the loss was not finite."""
@@ -169,7 +168,8 @@ class Remembering:
     @property
     def title(self) -> str:
         """For people."""
-        return f"{self.cell.upper()}, recall over {self.lag:,} steps, {self.initialization} weights, seed {self.seed}"
+        weights = "default" if self.initialization == "torch" else self.initialization
+        return f"{self.cell.upper()} with {weights} weights, recall over {self.lag:,} steps, seed {self.seed}"
 
     def run(self, dataset: Dataset | None) -> dict[str, Any]:
         """Whether it was solved, after how many updates, and with what accuracy."""
@@ -192,10 +192,11 @@ class Remembering:
 Unit = Training | TaskTraining | Remembering
 
 
-def _title(unit: Training | TaskTraining) -> str:
-    what = "learning-rate search" if unit.purpose == "search" else "training"
-    network = f"{unit.cell.upper()} of {unit.hidden_size} features"
-    return f"{what}, {network}, learning rate {unit.learning_rate:g}, seed {unit.seed}"
+def _title(unit: Training | TaskTraining, share: str = "") -> str:
+    network = f"{unit.cell.upper()} with {unit.hidden_size} hidden features{share}"
+    if unit.purpose == "search":
+        return f"tried learning rate {unit.learning_rate:g} for {network}, seed {unit.seed}"
+    return f"trained {network}, learning rate {unit.learning_rate:g}, seed {unit.seed}"
 
 
 def how_it_went(model: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Whether a difference stands above the spread: between seeds, and between test sequences."""
+"""Whether a difference between cells is larger than its uncertainty, over seeds and over test sequences."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy as np
 
 CONFIDENCE = 0.95
 SHARES = ("accuracy", "chrF")
-"""Metrics that are shares of 1, and are written in hundredths."""
+"""Metrics that are shares of 1, written in hundredths."""
 REPEAT = "repeat the last"
-"""The baseline that is shown the target of the step before, as no cell is."""
+"""The baseline that knows the true target of the step before, which no cell does."""
 COST_ORDER = ("rnn", "gru", "lstm")
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share of 1, of which more is better, and not an error."""
+    """Whether a metric is a share of 1, where more is better, rather than an error."""
     return metric in SHARES
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A cell, or a baseline, with the errors that it made on the test part."""
+    """A cell or a baseline, with its errors on the test set."""
 
     name: str
     errors: Sequence[np.ndarray]
-    """For each seed, what each test sequence adds to the error [n]; a baseline has one."""
+    """For each seed, the error of each test sequence [n]; a baseline has one seed."""
     metric: str
-    """A share of 1, of which more is better; or an error, of which differences are factors."""
+    """A share of 1, where more is better; or an error, compared by ratios."""
 
     @property
     def scores(self) -> np.ndarray:
@@ -40,20 +40,20 @@ class Contestant:
 
     @property
     def merits(self) -> np.ndarray:
-        """The scores on a scale on which more is better and differences compare: shares, or −log10 of errors."""
+        """The scores on a scale where more is better and differences are comparable: shares, or −log10 of errors."""
         return self.scores if is_share(self.metric) else -np.log10(np.maximum(self.scores, 1e-30))
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one contestant is than another, with its 95 % interval."""
+    """How much better one contestant is than another: half the 95 % interval is the margin."""
 
     value: float
     margin: float
 
     @property
     def stands(self) -> bool:
-        """Whether the interval leaves zero out."""
+        """Whether the interval excludes zero."""
         return abs(self.value) > self.margin
 
 
@@ -78,7 +78,7 @@ def difference(a: Contestant, b: Contestant) -> Difference:
 
 
 def _slopes(contestant: Contestant) -> np.ndarray:
-    """What each test sequence adds to the merit, to first order [n]."""
+    """The contribution of each test sequence to the merit, to first order [n]."""
     mean = np.mean(contestant.errors, axis=0)
     if is_share(contestant.metric):
         return -mean
@@ -86,7 +86,7 @@ def _slopes(contestant: Contestant) -> np.ndarray:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a mean by Student's t; the value itself where there is but one."""
+    """The 95 % interval of a mean by Student's t; the value itself where there is only one."""
     from scipy.stats import t
 
     mean = float(np.mean(values))
@@ -99,54 +99,67 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 def decide(
     equal_size: dict[str, Contestant], equal_parameters: dict[str, Contestant], baselines: dict[str, Contestant]
 ) -> dict[str, Any]:
-    """The verdict: a cell is named where it beats every other one in both settings, and every baseline.
+    """The verdict: a cell is named where it beats every other cell in both settings, and every baseline.
 
     Args:
         equal_size: the cells that trained, at equal hidden size.
         equal_parameters: the same at an equal number of parameters.
-        baselines: what a recurrent network must beat.
+        baselines: methods that a recurrent network must beat.
     """
     if not equal_size:
-        return {"cell": None, "sentence": "No cell could be trained: every loss ceased to be finite."}
+        return {
+            "cell": None,
+            "sentence": "No cell could be trained: in every training the loss became infinite or NaN.",
+        }
     ranked = sorted(equal_size.values(), key=lambda c: -c.merits.mean())
     best = ranked[0]
     rival = max(baselines.values(), key=lambda c: c.merits.mean())
     over_rival = difference(best, rival)
     if over_rival.value <= over_rival.margin:
-        advice = "Where the target of the step before is known, " if rival.name == REPEAT else ""
+        advice = "if the target of the step before is known, " if rival.name == REPEAT else ""
         if over_rival.value > 0:
-            advice += "nothing here shows that you need a recurrent network."
+            advice += "these results do not show that you need a recurrent network."
         else:
-            advice += "you do not need a recurrent network here."
+            advice += "you do not need a recurrent network for this data."
         return {
             "cell": None,
             "sentence": f"No cell beats the baseline “{rival.name}” ({_score(rival)}) by more than the uncertainty: "
-            f"the best is {_named(best)}, a difference of {_by(over_rival, best)}. "
+            f"the best cell is {_named(best)}, with a difference of {_by(over_rival, best)}. "
             f"{advice[0].upper()}{advice[1:]}",
         }
     even = [best, *(c for c in ranked[1:] if not difference(best, c).stands)]
     beats = f"the best baseline, “{rival.name}” ({_score(rival)})."
     if len(equal_size) == 1:
-        return {"cell": None, "sentence": f"{_named(best)}; no other cell was compared. It beats {beats}"}
+        return {"cell": None, "sentence": f"Only one cell was compared: {_named(best)}. It beats {beats}"}
     if len(even) > 1:
-        behind = "".join(f" {_named(c)} is behind." for c in ranked if c not in even)
+        behind = "".join(f" {_named(c)} is worse." for c in ranked if c not in even)
         cheapest = min((c.name for c in even), key=COST_ORDER.index).upper()
         return {
             "cell": None,
-            "sentence": "No difference stands above the uncertainty between "
-            f"{' and '.join(map(_named, even))}.{behind} The cheapest of them is the {cheapest}. They beat {beats}",
+            "sentence": f"{_listed(even)} do not differ by more than the uncertainty; the {cheapest} is the cheapest of "
+            f"them.{behind} They beat {beats}",
         }
-    lead = f"{_named(best)} is ahead of {_named(ranked[1])}, by {_by(difference(best, ranked[1]), best)}"
+    lead = f"{_named(best)} is better than {_named(ranked[1])} by {_by(difference(best, ranked[1]), best)}"
     same = equal_parameters[best.name]
     others = [difference(same, c) for name, c in equal_parameters.items() if name != best.name]
     if all(d.stands and d.value > 0 for d in others):
-        also = "at equal hidden size, and also at an equal number of parameters"
-        return {"cell": best.name, "sentence": f"{lead}, {also}. It beats {beats}"}
+        also = "at equal hidden size, and is also better at an equal number of parameters"
+        return {"cell": best.name, "sentence": f"{lead} {also}.{_others(ranked)} It beats {beats}"}
     return {
         "cell": None,
-        "sentence": f"{lead}, at equal hidden size, but not at an equal number of parameters: what helps is the size. "
-        f"It beats {beats}",
+        "sentence": f"{lead} at equal hidden size, but not at an equal number of parameters: the size makes the "
+        f"difference, not the kind of cell.{_others(ranked)} It beats {beats}",
     }
+
+
+def _listed(contestants: Sequence[Contestant]) -> str:
+    *others, last = map(_named, contestants)
+    return f"{', '.join(others)} and {last}"
+
+
+def _others(ranked: Sequence[Contestant]) -> str:
+    """The cells behind the second, so that every score is named."""
+    return "".join(f" {_named(one)} is last." for one in ranked[2:])
 
 
 def _named(contestant: Contestant) -> str:
@@ -161,7 +174,7 @@ def _score(contestant: Contestant) -> str:
         return f"{contestant.metric} {100 * mean:.1f}"
     if contestant.metric.startswith("nats"):
         return f"{mean:.3g} {contestant.metric}"
-    return f"an error of {mean:.3g}" if contestant.metric == "mse" else f"{contestant.metric} {mean:.3g}"
+    return f"mean squared error {mean:.3g}" if contestant.metric == "mse" else f"{contestant.metric} {mean:.3g}"
 
 
 def _by(d: Difference, contestant: Contestant) -> str:

@@ -1,14 +1,15 @@
-"""The page of a comparison: the verdict, the table beside what is said, and what can be seen inside the cells."""
+"""The page of a comparison: the verdict, the measurements beside the common claims, and what happens in the cells."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tidegate.cells.description import DESCRIPTIONS
 from tidegate.compare import COMPARISON, FORMAT
+from tidegate.compare.table import REFERENCES, ROWS, weights_in_words
 from tidegate.compare.verdict import is_share
 from tidegate.errors import RunError
 from tidegate.files import write_whole
@@ -16,13 +17,14 @@ from tidegate.report import charts
 from tidegate.report.charts import Chart
 from tidegate.report.drawing import draw_cell
 from tidegate.report.page import render
+from tidegate.report.plots import WEIGHTS
 
 MARKS = {"confirmed": "✓", "contradicted": "✗"}
-COUNTS = ("gates", "macs_per_step", "parameters", "training_speed")
+ABOUT = {row.name: row for row in ROWS}
 
 
 def write_comparison(comparison: dict[str, Any], folder: Path) -> Path:
-    """Write `report.html` and `comparison.md` from what `comparison.json` holds; return the page's path.
+    """Write `report.html` and `comparison.md` from the content of `comparison.json`; return the path of the page.
 
     Raises RunError where they cannot be written.
     """
@@ -32,7 +34,7 @@ def write_comparison(comparison: dict[str, Any], folder: Path) -> Path:
     drawn = {
         chart.id: {"data": chart.data, "layout": chart.layout} for s in sections for chart in s["charts"] if chart.data
     }
-    table = markdown(comparison)
+    table = f"{markdown(comparison)}\n{notes(comparison)}\n"
     write_whole(folder / "comparison.md", table, parents=True)
     html = render(
         "comparison.html.j2",
@@ -41,7 +43,9 @@ def write_comparison(comparison: dict[str, Any], folder: Path) -> Path:
         setting=_setting(comparison),
         cells=comparison["cells"],
         rows=[_row(row, comparison) for row in comparison["rows"]],
+        notes=notes(comparison),
         sections=sections,
+        references=REFERENCES,
         facts=_facts(comparison),
         markdown=table,
         plotly=get_plotlyjs(),
@@ -52,7 +56,7 @@ def write_comparison(comparison: dict[str, Any], folder: Path) -> Path:
 
 
 def read_comparison(folder: Path) -> dict[str, Any]:
-    """What a comparison left in its folder; RunError where it cannot be read."""
+    """The content of a comparison's folder; RunError where it cannot be read."""
     path = folder / COMPARISON
     try:
         comparison = json.loads(path.read_text())
@@ -72,29 +76,58 @@ def read_comparison(folder: Path) -> dict[str, Any]:
 def markdown(comparison: dict[str, Any]) -> str:
     """The table, to paste.
 
-    >>> row = {"name": "gates", "title": "Gates", "unit": "gates", "agreement": "confirmed",
-    ...        "claim": {"gru": "2"}, "measured": {"gru": {"value": 2, "low": 2, "high": 2, "seeds": 3}}}
+    >>> row = {"name": "gates", "unit": "gates", "agreement": "confirmed", "claim": {"gru": "2"},
+    ...        "measured": {"gru": {"value": 2, "low": 2, "high": 2, "seeds": 3}}}
     >>> print(markdown({"cells": ["gru"], "rows": [row]}))
-    | | GRU | agreement |
-    |---|---|---|
-    | Gates (gates) | 2 (said: 2) | confirmed |
+    | | GRU | agreement | sources of the claim |
+    |---|---|---|---|
+    | Gates | 2 gates (claim: 2) | confirmed | Hochreiter & Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014 |
     <BLANKLINE>
     """
     cells = comparison["cells"]
     lines = [
-        "| | " + " | ".join(cell.upper() for cell in cells) + " | agreement |",
-        "|---" * (len(cells) + 2) + "|",
+        "| | " + " | ".join(cell.upper() for cell in cells) + " | agreement | sources of the claim |",
+        "|---" * (len(cells) + 3) + "|",
     ]
     for row in comparison["rows"]:
-        name = f"{row['title']} ({row['unit']})" if row["unit"] else row["title"]
+        about = ABOUT[row["name"]]
+        name = ": ".join(filter(None, [about.title, measure(row)]))
         texts = [_cell(row, cell) for cell in cells]
-        lines.append(f"| {name} | {' | '.join(texts)} | {agreement(row)} |")
+        lines.append(f"| {name} | {' | '.join(texts)} | {agreement(row)} | {about.sources} |")
     return "\n".join(lines) + "\n"
 
 
+def notes(comparison: dict[str, Any]) -> str:
+    """How the intervals in the table are made."""
+    seeds = max(
+        (entry["seeds"] for row in comparison["rows"] for entry in row["measured"].values() if entry), default=1
+    )
+    if seeds < 2:
+        return "With one seed there are no intervals."
+    return (
+        f"In parentheses: for scores, gaps and half-lives the 95 % confidence interval of the mean over {seeds} seeds "
+        "(Student's t), cut off where the measure ends, such as at 0 and 100 % for an accuracy; for the longest lag "
+        f"recalled the smallest and the largest of the {seeds} seeds; for times the slowest and the fastest of {seeds} "
+        "medians."
+    )
+
+
+def measure(row: dict[str, Any]) -> str:
+    """The quantity of a row; empty where its title names it."""
+    if row["name"] == "score" and row["unit"]:
+        return f"{METRICS.get(row['unit'], row['unit'])} on the test set"
+    if row["name"] == "generalization_gap":
+        return "training accuracy minus test accuracy" if is_share(row["unit"]) else "test error over training error"
+    return ABOUT[row["name"]].measure
+
+
+METRICS = {"mse": "mean squared error", "mae": "mean absolute error"}
+"""The names of metrics whose abbreviation is not a name."""
+
+
 def agreement(row: dict[str, Any]) -> str:
-    """Whether what was measured agrees with what is said: `undecided` where the intervals overlap, `no claim` where
-    nothing is said.
+    """Whether the measurement agrees with the claim: `undecided` where the intervals overlap, `no claim` where there is
+    none.
     """
     measured = any(entry is not None and entry["value"] is not None for entry in row["measured"].values())
     if row["agreement"] != "not measured" or not measured:
@@ -103,64 +136,95 @@ def agreement(row: dict[str, Any]) -> str:
 
 
 def _cell(row: dict[str, Any], cell: str) -> str:
-    said = row["claim"][cell]
-    return shown(row, cell) + (f" (said: {said})" if said else "")
+    claim = row["claim"][cell]
+    return shown(row, cell) + (f" (claim: {claim})" if claim else "")
 
 
 def shown(row: dict[str, Any], cell: str) -> str:
-    """A measured value in words."""
+    """A measured value with its unit, and its interval in parentheses."""
     entry = row["measured"][cell]
     if entry is None:
         return "–"
     if "failed" in entry:
         return f"failed: {entry['failed']}"
-    value, low, high = entry["value"], entry["low"], entry["high"]
-    if value is None:
+    if entry["value"] is None:
         return "–"
     if "words" in entry:
-        return entry["words"]
+        return str(entry["words"])
     if row["name"] == "memory_horizon":
         more = " or more" if entry["at_least"] else ""
-        return f"{value:,}{more} ({entry['initialization']})"
-    if row["name"] == "score":
-        low, high = max(low, 0.0), min(high, 1.0) if is_share(row["unit"]) else high
-    spread = low != high
-    if is_share(row["unit"]):
-        percent = " %" if row["unit"] == "accuracy" else ""
-        return f"{100 * value:.1f}{percent}" + (f" ({100 * low:.1f}–{100 * high:.1f})" if spread else "")
-    if row["name"] == "training_speed":
-        value, low, high = (float(f"{number:.3g}") for number in (value, low, high))
-    form = ",.0f" if row["name"] in COUNTS else ".3g"
-    return f"{value:{form}}" + (f" ({low:{form}}–{high:{form}})" if spread else "")
+        unit = f" steps{more} with {weights_in_words(entry)} weights"
+        return _with_interval(entry, unit, lambda value: f"{value:,.0f}")
+    form, unit = _form(row)
+    return _with_interval(entry, unit, form)
+
+
+def _with_interval(entry: dict[str, Any], unit: str, form: Callable[[float], str]) -> str:
+    value, low, high = (form(entry[name]) for name in ("value", "low", "high"))
+    return f"{value}{unit}" + (f" ({low}–{high})" if low != high else "")
+
+
+def _form(row: dict[str, Any]) -> tuple[Callable[[float], str], str]:
+    """How a row's numbers are written, and the unit behind them."""
+    share = is_share(row["unit"])
+    match row["name"]:
+        case "gates":
+            return "{:.0f}".format, " gates"
+        case "macs_per_step":
+            return "{:,.0f}".format, " multiply-adds"
+        case "parameters":
+            return "{:,.0f}".format, " parameters"
+        case "gradient_half_life":
+            return "{:.3g}".format, " steps"
+        case "training_speed":
+            return lambda value: f"{float(f'{value:.3g}'):,.0f}", " sequences/s"
+        case "streaming_latency":
+            return "{:.3g}".format, " µs"
+        case "generalization_gap" if share:
+            return lambda value: f"{100 * min(1.0, max(-1.0, value)):.1f}", " points"
+        case "generalization_gap":
+            return lambda value: f"{10**value:.3g}", "×"
+        case "score" if share:
+            return lambda value: f"{100 * min(1.0, max(0.0, value)):.1f}", " %" if row["unit"] == "accuracy" else ""
+        case "score":
+            return lambda value: f"{max(0.0, value):.3g}", ""
+    return "{:.3g}".format, ""
 
 
 def _row(row: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:
     agrees = agreement(row)
-    mark = f"{MARKS.get(agrees, '–')} {agrees}"
+    about = ABOUT[row["name"]]
     remark = row["remark"]
     if row["name"] == "score" and comparison["baselines"]:
         remark = "baselines: " + ", ".join(
             f"{name} {100 * value:.1f} %" if is_share(row["unit"]) else f"{name} {value:.3g}"
             for name, value in comparison["baselines"].items()
         )
-    cells = comparison["cells"]
-    return row | {"shown": {cell: shown(row, cell) for cell in cells}, "mark": mark, "remark": remark}
+    return row | {
+        "title": about.title,
+        "measure": measure(row),
+        "sources": about.sources,
+        "how": about.how,
+        "shown": {cell: shown(row, cell) for cell in comparison["cells"]},
+        "mark": f"{MARKS.get(agrees, '–')} {agrees}",
+        "remark": remark,
+    }
 
 
 def _setting(comparison: dict[str, Any]) -> str:
     settings, machine = comparison["settings"], comparison["machine"]
     where = f"{machine['cpu']}, {machine['cores']} cores, torch {machine['torch']}"
     if not comparison["data"]:
-        return f"Probes alone: layers of {settings['layer']['hidden_size']} hidden features. {where}."
+        return f"Without data: layers of {settings['layer']['hidden_size']} hidden features. {where}."
     if "train" in settings:
         data = (
-            f"{settings['train']:,} sequences to train with and {settings['test']:,} to test, of "
+            f"{settings['train']:,} training sequences and {settings['test']:,} test sequences of "
             f"{settings['steps_of_a_sequence']} steps and {settings['channels']} channels"
         )
     else:
         data = settings["data"]
     steps, seeds = f"{settings['steps']:,} optimizer steps", f"{len(settings['seeds'])} seeds"
-    return f"{comparison['task'].capitalize()}: {data}; {steps}, {seeds}. Intervals are 95 %. {where}."
+    return f"{comparison['task'].capitalize()}: {data}; {steps}, {seeds}. {where}."
 
 
 def _facts(comparison: dict[str, Any]) -> dict[str, str]:
@@ -182,7 +246,7 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
     if trained:
         add(
             "Scores",
-            "Every point is a training with another seed; lines are the baselines that a recurrent network must beat.",
+            "Each point is one training with its own seed. Horizontal lines are the baselines.",
             [
                 charts.scores(details["scores"], comparison["baselines"], metric),
                 charts.learning_curves(details["curves"], details.get("curve_metric") or metric),
@@ -190,19 +254,20 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
             ],
         )
     add(
-        "What is remembered",
-        "One of 8 symbols is shown, then silence; the lag is how long the cell can wait and still tell it. A mark is "
-        "the median over seeds, a line their range, and a triangle the longest lag that was tried.",
+        "Memory",
+        "The first step shows one of 8 symbols; after a lag of blank steps the cell must name it. Marks are the median "
+        "over seeds, lines their range, and triangles the longest lag tried. “torch” is torch.nn's default "
+        "initialization.",
         [charts.horizons(details["horizons"])],
     )
     add(
-        "What learning can reach",
-        "How much of the last state still depends on the state k steps before it.",
+        "Gradients through time",
+        f"How strongly the last output depends on the state k steps earlier. {WEIGHTS}",
         [charts.gradients(details["inside"], state) for state in ("untrained", "trained")],
     )
     add(
-        "Inside, over one real test sequence",
-        "x is the sequence; rows are features, columns are steps. Gates run from 0 (yellow, shut) to 1 (blue, open), "
+        "Gates and states over one test sequence",
+        "x is the input; rows are features, columns are steps. Gates run from 0 (yellow, closed) to 1 (blue, open), "
         "states from −1 (orange) to 1 (purple).",
         [charts.traces(cell, details["inside"][cell]) for cell in trained if "traces" in details["inside"][cell][0]],
     )
@@ -214,11 +279,15 @@ def _sections(comparison: dict[str, Any]) -> list[dict[str, Any]]:
                 f"drawing-{cell}",
                 DESCRIPTIONS[cell].title,
                 DESCRIPTIONS[cell].core_operation,
-                svg=draw_cell(cell),
+                svg=draw_cell(cell, title=False),
                 shape="drawing narrow",
             )
             for cell in cells
         ],
     )
-    add("Speed on this machine", "", [charts.bars(rows[name]) for name in ("training_speed", "streaming_latency")])
+    add(
+        "Speed on this machine",
+        "Bars are medians, lines run from the slowest to the fastest round.",
+        [charts.bars(rows[name]) for name in ("training_speed", "streaming_latency")],
+    )
     return sections

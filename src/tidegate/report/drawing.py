@@ -1,13 +1,15 @@
 """Drawings of the cells, made from their equations.
 
-A cell lies on a grid: a column for each box, a level for each row of operators. The state runs along the top, boxes
-stand on the ground, an operator stands a level above what it joins, and two lines in the ground bring h and x.
+A cell is laid out on a grid with a column for each box and a level for each row of operators. The state runs along the
+top, boxes stand at the bottom, an operator stands a level above its operands, and two lines below the boxes bring h
+and x. The new h leaves to the right, to the next step, and upward, to the layer above.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from tidegate.cells.description import DESCRIPTIONS, Description
@@ -21,12 +23,24 @@ COLUMN, ROW, LANE = 108, 84, 34
 BOX, SIGN, FUNCTION = (46, 30), (18, 18), (34, 18)
 LEG = 18
 OUTSIDE = 50
+RAISED = 15
+"""From a line to the text above it, so that a subscript touches neither the line nor an arrow."""
+UPWARD = 40
+"""Length of the arrow by which h leaves upward, outside the frame."""
+LEGEND, SWATCH, LINE = 16, (13, 10), 30
+"""Size of the legend's text, half the size of its boxes, and the height of one of its rows."""
 GATE, CANDIDATE = "#fde9b8", "#d5e8f7"
 STEPS = ("t−2", "t−1", "t", "t+1")
 
 
-def draw_cell(cell: str, unrolled: bool = False) -> str:
-    """The drawing of a cell with its equations, or of the cell over three steps, as SVG.
+def draw_cell(cell: str, unrolled: bool = False, *, equations: bool = True, title: bool = True) -> str:
+    """The drawing of a cell, or of the cell over three steps, with a legend, as SVG.
+
+    Args:
+        cell: rnn, lstm or gru.
+        unrolled: draw three steps instead of one.
+        equations: write the equations below the drawing.
+        title: write the cell's name above the drawing.
 
     >>> draw_cell("gru").startswith("<svg")
     True
@@ -38,7 +52,7 @@ def draw_cell(cell: str, unrolled: bool = False) -> str:
             wanted=f"one of {', '.join(DESCRIPTIONS)}",
             do=f"try {near[0]!r}" if near else "correct the name",
         )
-    return draw(DESCRIPTIONS[cell], unrolled)
+    return draw(DESCRIPTIONS[cell], unrolled, equations=equations, title=title)
 
 
 def write_drawing(svg: str, path: Path) -> None:
@@ -59,21 +73,49 @@ def write_drawing(svg: str, path: Path) -> None:
         )
 
 
-def draw(description: Description, unrolled: bool = False) -> str:
-    """The drawing of a description."""
+def draw(description: Description, unrolled: bool = False, *, equations: bool = True, title: bool = True) -> str:
+    """The drawing of a description; see `draw_cell`."""
     sheet = Sheet(WIDTH)
-    sheet.words((WIDTH / 2, 42), f"{description.title} ({description.cell.upper()})", size=24, kind="title")
-    bottom = _draw_steps(sheet, description, 68) if unrolled else _draw_cell(sheet, description, 68)
-    for equation in description.equations:
-        bottom += 36
-        sheet.text((MARGIN, bottom), timed(equation, description), anchor="start", kind="equation")
+    name = f"{description.title} ({description.cell.upper()})"
+    top = MARGIN
+    if title:
+        sheet.words((WIDTH / 2, 42), name, size=24, kind="title")
+        top = 60
+    bottom = _draw_steps(sheet, description, top) if unrolled else _draw_cell(sheet, description, top + UPWARD)
+    bottom = _draw_legend(sheet, description, bottom + 24, unrolled)
+    if equations:
+        bottom += 10
+        for equation in in_order(description):
+            bottom += 36
+            sheet.text((MARGIN, bottom), timed(equation, description), anchor="start", kind="equation")
     over = f" over the steps {', '.join(STEPS[1:])}" if unrolled else ""
     blocks = ", ".join(f"{block.name} {block.symbol}" for block in description.blocks)
     return sheet.svg(
         height=bottom + MARGIN,
-        title=f"{description.title} ({description.cell.upper()}){over}",
+        title=f"{name}{over}",
         about=f"{description.core_operation}. Boxes with weights: {blocks}. {'; '.join(description.equations)}.",
     )
+
+
+def in_order(description: Description) -> list[str]:
+    """The equations, those of the boxes first, in the order of the boxes from left to right.
+
+    >>> [equation.split(" = ")[0] for equation in in_order(DESCRIPTIONS["lstm"])]
+    ['f', 'i', 'g', 'o', "c'", "h'"]
+    """
+    symbols = _symbols(description)
+
+    def place(equation: str) -> int:
+        target = equation.split(" = ")[0]
+        return symbols.index(target) if target in symbols else len(symbols)
+
+    return sorted(description.equations, key=place)
+
+
+def _symbols(description: Description) -> list[str]:
+    """The symbols of the boxes with an activation, from left to right."""
+    place = Grid(description).place
+    return [node.block.symbol for node in sorted(place, key=place.__getitem__) if node.block]
 
 
 def timed(formula: str, description: Description) -> str:
@@ -195,7 +237,8 @@ def _draw_cell(sheet: Sheet, description: Description, top: float) -> float:
         _draw_node(sheet, plan, node, description)
     for old, new in grid.new.items():
         _lead_out(sheet, plan, old, new)
-    return plan.bottom + LANE + 12
+    _lead_up(sheet, plan, top)
+    return plan.bottom + LANE
 
 
 def _draw_ground(sheet: Sheet, plan: Plan) -> None:
@@ -212,7 +255,7 @@ def _draw_ground(sheet: Sheet, plan: Plan) -> None:
             del way_in["h"][0]
             sheet.joint(plan.inlet, plan.roof)
     else:
-        sheet.text((plan.left - OUTSIDE, plan.h_line - 10), "h_{t−1}", anchor="start")
+        sheet.text((plan.left - OUTSIDE, plan.h_line - RAISED), "h_{t−1}", anchor="start")
     sheet.text((taps["x"][0][0] + 12, plan.bottom + LANE - 4), "x_t", anchor="start")
     for name, y in (("h", plan.h_line), ("x", plan.x_line)):
         *others, (last, box) = taps[name]
@@ -262,9 +305,9 @@ def _draw_node(sheet: Sheet, plan: Plan, node: Node, description: Description) -
         gate = node.block.is_gate
         sheet.rectangle((x, y), BOX, "box", GATE if gate else CANDIDATE, radius=12 if gate else 0)
         sheet.words((x, y - 3), node.label, size=22, kind="sign")
-        sheet.words((x, y + 19), node.block.name.removesuffix(" gate"), size=17)
+        sheet.words((x, y + 19), node.block.name.removesuffix(" gate"), size=16)
         if node not in plan.grid.new.values():
-            sheet.text((x + 8, y - BOX[1] - 10), f"{node.block.symbol}_t", anchor="start")
+            sheet.text((x + 8, y - BOX[1] - 13), f"{node.block.symbol}_t", anchor="start")
 
 
 def _lead_out(sheet: Sheet, plan: Plan, old: Node, new: Node) -> None:
@@ -274,27 +317,38 @@ def _lead_out(sheet: Sheet, plan: Plan, old: Node, new: Node) -> None:
         start = plan.side(new, 1, 0) if new in plan.grid.along else plan.side(new, 0, -1)
         corner = [] if new in plan.grid.along else [(start[0], plan.roof)]
         sheet.line(start, *corner, (end, plan.roof), arrow=True)
-        sheet.text((plan.left - OUTSIDE, plan.roof - 10), f"{old.label}_{{t−1}}", anchor="start")
-        sheet.text((end, plan.roof - 10), f"{old.label}_t", anchor="end")
+        sheet.text((plan.left - OUTSIDE, plan.roof - RAISED), f"{old.label}_{{t−1}}", anchor="start")
+        sheet.text((end, plan.roof - RAISED), f"{old.label}_t", anchor="end")
     else:
         start = plan.side(new, 1, 0)
         sheet.line(start, (plan.outlet, start[1]), (plan.outlet, plan.h_line), (end, plan.h_line), arrow=True)
-        sheet.text((end, plan.h_line - 10), f"{old.label}_t", anchor="end")
+        sheet.text((end, plan.h_line - RAISED), f"{old.label}_t", anchor="end")
+
+
+def _lead_up(sheet: Sheet, plan: Plan, top: float) -> None:
+    """Lead the new h out of the top of the frame too."""
+    new = next(new for old, new in plan.grid.new.items() if old.label == "h")
+    start = plan.roof if new is plan.grid.result else plan.at(new)[1]
+    sheet.joint(plan.outlet, start)
+    if start > plan.roof:
+        sheet.gap(plan.outlet, plan.roof)
+    sheet.line((plan.outlet, start), (plan.outlet, top - UPWARD), arrow=True)
+    sheet.text((plan.outlet + 12, top - 14), "h_t", anchor="start")
 
 
 def _draw_steps(sheet: Sheet, description: Description, top: float) -> float:
-    """Draw the cell at three steps, side by side, with its states flowing; return where that ends."""
+    """Draw the cell at three steps, side by side, above an arrow of time; return where that ends."""
     steps = len(STEPS) - 1
     wide, tall, gap = 116, 120, 63
     top += 44
     bottom = top + tall
     lines = dict(zip(reversed(description.states), (top + 30, bottom - 30), strict=False))
-    symbols = [node.block.symbol for node in Grid(description).place if node.block]
+    symbols = _symbols(description)
     for n in range(steps + 1):
         left = n * (wide + gap)
         for state, y in lines.items():
             sheet.line((max(4, left), y), (min(WIDTH - 4, left + gap), y), arrow=True)
-            sheet.text((left + gap / 2, y - 10), f"{state}_{{{STEPS[n]}}}")
+            sheet.text((left + gap / 2, y - RAISED), f"{state}_{{{STEPS[n]}}}")
         if n == steps:
             break
         x = left + gap + wide / 2
@@ -309,4 +363,57 @@ def _draw_steps(sheet: Sheet, description: Description, top: float) -> float:
         sheet.text((x + 10, bottom + 32), f"x_{{{STEPS[n + 1]}}}", anchor="start")
         sheet.line((x, top), (x, top - 36), arrow=True)
         sheet.text((x + 10, top - 18), f"h_{{{STEPS[n + 1]}}}", anchor="start")
-    return bottom + 48
+        sheet.text((x, bottom + 98), STEPS[n + 1], size=20)
+    sheet.line((MARGIN, bottom + 72), (WIDTH - MARGIN - 52, bottom + 72), arrow=True)
+    sheet.words((WIDTH - MARGIN - 44, bottom + 78), "time", size=20, anchor="start", kind="value")
+    return bottom + 104
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the legend: what stands in the drawing, and what it means."""
+
+    mark: str
+    """gate, candidate, linear, operator or copy."""
+    words: str
+
+    @property
+    def width(self) -> float:
+        return 2 * SWATCH[0] + 8 + 0.58 * LEGEND * len(self.words)
+
+
+def _legend_of(description: Description, unrolled: bool) -> list[Entry]:
+    """What occurs in the drawing."""
+    entries = [Entry("gate", "gate")] if description.gates else []
+    other = next(block.name for block in description.blocks if not block.is_gate)
+    entries.append(Entry("candidate", other))
+    if unrolled:
+        return entries
+    nodes = Grid(description).place
+    if any(node.kind == "box" and node.block is None for node in nodes):
+        entries.append(Entry("linear", "linear map"))
+    if any(node.kind == "operator" for node in nodes):
+        entries.append(Entry("operator", "elementwise operation"))
+    return [*entries, Entry("copy", "copy")]
+
+
+def _draw_legend(sheet: Sheet, description: Description, top: float, unrolled: bool) -> float:
+    """Draw what the marks mean, in as many rows as needed; return where that ends."""
+    x, y = float(MARGIN), top + SWATCH[1]
+    for entry in _legend_of(description, unrolled):
+        if x + entry.width > WIDTH - MARGIN:
+            x, y = float(MARGIN), y + LINE
+        center = (x + SWATCH[0], y)
+        match entry.mark:
+            case "copy":
+                sheet.line((x, y), (x + 2 * SWATCH[0], y), kind="key")
+                sheet.line(center, (center[0], y - SWATCH[1]), kind="key")
+                sheet.joint(*center, kind="key")
+            case "operator":
+                sheet.rectangle(center, (SWATCH[1], SWATCH[1]), "key", PAPER, radius=SWATCH[1])
+            case mark:
+                fill = {"gate": GATE, "candidate": CANDIDATE}.get(mark, PAPER)
+                sheet.rectangle(center, SWATCH, "key", fill, radius=6 if mark == "gate" else 0)
+        sheet.words((x + 2 * SWATCH[0] + 8, y + 6), entry.words, size=LEGEND, anchor="start", kind="key")
+        x += entry.width + 20
+    return y + SWATCH[1]

@@ -1,4 +1,4 @@
-"""A sheet to draw boxes, lines and formulas on, that becomes one SVG without styles, ids or anything from elsewhere."""
+"""A sheet to draw boxes, lines and formulas on; it becomes one SVG without styles, ids or external resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIGN = re.compile(r"([^\W\d_]+)(?:_(?:\{(.*?)\}|(\w+)))?|(.)")
 
 @dataclass
 class Sheet:
-    """What is drawn so far: lines lie under shapes, and shapes under text."""
+    """A drawing in the making: lines lie under shapes, and shapes under text."""
 
     width: float
     frames: list[str] = field(default_factory=list)
@@ -31,8 +31,8 @@ class Sheet:
             f'fill="{fill}"/>'
         )
 
-    def line(self, *points: Point, arrow: bool = False) -> None:
-        """A line through the points, with an arrow whose tip is the last one."""
+    def line(self, *points: Point, arrow: bool = False, kind: str = "line") -> None:
+        """A line through the points, with an arrowhead at the last one."""
         points = tuple(point for k, point in enumerate(points) if k == 0 or point != points[k - 1])
         if arrow:
             (x0, y0), (x, y) = points[-2:]
@@ -44,16 +44,16 @@ class Sheet:
             ]
             self.shapes.append(f'<path class="arrow" d="{_path(corners)}Z" fill="{INK}" stroke="none"/>')
             points = (*points[:-1], (x - 8 * dx, y - 8 * dy))
-        self.lines.append(f'<path class="line" d="{_path(points)}"/>')
+        self.lines.append(f'<path class="{kind}" d="{_path(points)}"/>')
 
     def gap(self, x: float, y: float) -> None:
-        """What is drawn next from below to above passes over what is drawn already, without touching it."""
+        """Interrupt the lines drawn so far, for a vertical line that crosses them."""
         path = _path([(x, y - 6), (x, y + 6)])
         self.lines.append(f'<path class="gap" d="{path}" stroke="{BODY}" stroke-width="11" stroke-linecap="butt"/>')
 
-    def joint(self, x: float, y: float) -> None:
-        """The lines that meet here are one."""
-        self.shapes.append(f'<circle class="joint" cx="{x:g}" cy="{y:g}" r="4.5" fill="{INK}" stroke="none"/>')
+    def joint(self, x: float, y: float, kind: str = "joint") -> None:
+        """A dot where a line branches."""
+        self.shapes.append(f'<circle class="{kind}" cx="{x:g}" cy="{y:g}" r="4.5" fill="{INK}" stroke="none"/>')
 
     def text(self, at: Point, formula: str, size: float = 22, anchor: str = "middle", kind: str = "value") -> None:
         """Text where f_t and h_{t−1} have subscripts and single letters are italic."""
@@ -64,7 +64,7 @@ class Sheet:
             parts.append(f'<tspan font-style="italic">{name}</tspan>' if italic else escape(name or other))
             if group or below:
                 parts.append(f'<tspan dy="{drop}" font-size="{small}">{group or below}</tspan>')
-                # What has no width brings the next sign back up to the line.
+                # A character without width brings the next sign back up to the line.
                 parts.append(f'<tspan dy="-{drop}">\u200b</tspan>')
         self._text(at, "".join(parts), size, anchor, kind)
 
@@ -80,7 +80,7 @@ class Sheet:
         )
 
     def svg(self, height: float, title: str, about: str) -> str:
-        """The drawing: `title` names it and `about` tells what it shows to someone who does not see it."""
+        """The drawing; a screen reader reads `title` and `about`."""
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {height:g}" role="img" '
             f'font-family="{FONT}">',
