@@ -78,7 +78,7 @@ def test_no_text_lies_on_another_or_beside_the_slide(name, cells, title):
     found = texts(figure)
     width, height = figure.canvas.get_width_height()
     for text, box in found.items():
-        assert 0 <= box.x0 and box.x1 <= width and 0 <= box.y0 and box.y1 <= height, text
+        assert box.x0 >= 0 and box.x1 <= width and box.y0 >= 0 and box.y1 <= height, text
     for (one, a), (other, b) in itertools.combinations(found.items(), 2):
         apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
         assert apart, (one.get_text(), other.get_text())

@@ -211,7 +211,7 @@ ROWS = (
         "training_speed", "Training speed", "sequences/s",
         _claims("fastest", "slowest", "faster than LSTM"),
         "Forward and backward pass over a batch of the data's shape on this machine. A round takes the median of at "
-        "least 20 repetitions for each cell in turn; there are as many rounds as seeds. The number is the median round.",
+        "least 20 repetitions for each cell in turn, one round per seed. The number is the median round.",
         _speed,
         sources="Chung et al. 2014 for GRU against LSTM",
     ),

@@ -136,8 +136,8 @@ def decide(
         cheapest = min((c.name for c in even), key=COST_ORDER.index).upper()
         return {
             "cell": None,
-            "sentence": f"{_listed(even)} do not differ by more than the uncertainty; the {cheapest} is the cheapest of "
-            f"them.{behind} They beat {beats}",
+            "sentence": f"{_listed(even)} do not differ by more than the uncertainty; the {cheapest} is the cheapest "
+            f"of them.{behind} They beat {beats}",
         }
     lead = f"{_named(best)} is better than {_named(ranked[1])} by {_by(difference(best, ranked[1]), best)}"
     same = equal_parameters[best.name]
@@ -181,4 +181,4 @@ def _by(d: Difference, contestant: Contestant) -> str:
     if is_share(contestant.metric):
         return f"{100 * d.value:.1f} ± {100 * d.margin:.1f} points"
     low, high = 10 ** (d.value - d.margin), 10 ** (d.value + d.margin)
-    return f"a factor of {10**d.value:.2g} (between {low:.2g} and {high:.2g})"
+    return f"a factor of {10**d.value:.3g} (between {low:.3g} and {high:.3g})"

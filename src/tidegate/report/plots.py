@@ -24,8 +24,8 @@ from tidegate.report.figures import GRAY
 
 WEIGHTS = (
     "With default weights the gates start half open, and the gradient halves about every one or two steps; chrono "
-    "weights (Tallec & Ollivier 2018) set the gate biases so that the cell starts by keeping its state over the lags to "
-    "be remembered, and the gradient decays far more slowly."
+    "weights (Tallec & Ollivier 2018) set the gate biases so that the cell starts by keeping its state over the lags "
+    "to be remembered, and the gradient decays far more slowly."
 )
 """Beside every plot of gradients against lag."""
 SIZE = (12.8, 7.2)
@@ -78,8 +78,8 @@ def plot_memory(found: Mapping[str, Mapping[str, Sequence[Level]]], updates: int
     lags = sorted({level.lag for level in levels})
     caption = (
         "The first step shows one of 8 symbols; after a lag of blank steps the network must name it. Mean and range of "
-        f"{_networks(len(levels[0].accuracies))}, each trained with {updates} updates; a line ends at the first lag that "
-        "no network solved (95 %). Chrono weights: Tallec & Ollivier 2018."
+        f"{_networks(len(levels[0].accuracies))}, each trained with {updates} updates; a line ends at the first lag "
+        "that no network solved (95 %). Chrono weights: Tallec & Ollivier 2018."
     )
     with _slide("How far back can a cell remember?" if title else "", caption) as figure:
         for axes, k in _two_panels(figure, list(found)):
@@ -107,8 +107,8 @@ def plot_gates(adders: Mapping[str, Adder], title: bool = True) -> Figure:
     """Every gate and state over one sequence of the adding problem as heat maps, a column for each cell."""
     errors = ", ".join(f"{cell.upper()} {adder.error:.2g}" for cell, adder in adders.items())
     caption = (
-        "Networks trained to add the marked (black) numbers (adding problem, Hochreiter & Schmidhuber 1997), over a new "
-        f"sequence. Rows are hidden features, sorted by their last state. Mean absolute error: {errors}."
+        "Networks trained to add the marked (black) numbers (adding problem, Hochreiter & Schmidhuber 1997), over a "
+        f"new sequence. Rows are hidden features, sorted by their last state. Mean absolute error: {errors}."
     )
     rows = max(len(adder.traces) for adder in adders.values())
     top, bottom, right = (0.86 if title else 0.93), 0.2, 0.88
