@@ -76,14 +76,16 @@ _ROOM_OF = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module 'tidegate' has no attribute {name!r}")
-    try:
-        value = globals()[name] = getattr(import_module(_ROOM_OF[name]), name)
-    except ModuleNotFoundError as error:
-        raise missing_extra(error) from error
-    return value
+if not TYPE_CHECKING:  # a type checker would accept any name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _ROOM_OF:
+            raise AttributeError(f"module 'tidegate' has no attribute {name!r}")
+        try:
+            value = globals()[name] = getattr(import_module(_ROOM_OF[name]), name)
+        except ModuleNotFoundError as error:
+            raise missing_extra(error) from error
+        return value
 
 
 def __dir__() -> list[str]:

@@ -1,9 +1,16 @@
 """The GRU layer and its one-step cell. Its equations: tidegate.cells.gru."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from torch import nn
 
 from tidegate.layers.base import RecurrentLayer
 from tidegate.layers.cell import RecurrentCell
+
+if TYPE_CHECKING:
+    import torch
 
 
 class GRU(RecurrentLayer, nn.GRU):
@@ -36,6 +43,24 @@ class GRU(RecurrentLayer, nn.GRU):
     >>> output.shape, h_n.shape
     (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
     """
+
+    if TYPE_CHECKING:  # the arguments of torch.nn.GRU, which checks them itself
+
+        def __init__(
+            self,
+            input_size: int,
+            hidden_size: int,
+            num_layers: int = 1,
+            bias: bool = True,
+            batch_first: bool = False,
+            dropout: float = 0.0,
+            bidirectional: bool = False,
+            device: torch.device | str | int | None = None,
+            dtype: torch.dtype | None = None,
+            *,
+            recurrent_dropout: float = 0.0,
+            zoneout: float = 0.0,
+        ) -> None: ...
 
 
 class GRUCell(RecurrentCell, nn.GRUCell):

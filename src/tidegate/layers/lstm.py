@@ -1,9 +1,16 @@
 """The LSTM layer and its one-step cell. Its equations: tidegate.cells.lstm."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from torch import nn
 
 from tidegate.layers.base import RecurrentLayer
 from tidegate.layers.cell import RecurrentCell
+
+if TYPE_CHECKING:
+    import torch
 
 
 class LSTM(RecurrentLayer, nn.LSTM):
@@ -38,6 +45,25 @@ class LSTM(RecurrentLayer, nn.LSTM):
     >>> output.shape, h_n.shape, c_n.shape
     (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]), torch.Size([1, 2, 5]))
     """
+
+    if TYPE_CHECKING:  # the arguments of torch.nn.LSTM, which checks them itself
+
+        def __init__(
+            self,
+            input_size: int,
+            hidden_size: int,
+            num_layers: int = 1,
+            bias: bool = True,
+            batch_first: bool = False,
+            dropout: float = 0.0,
+            bidirectional: bool = False,
+            proj_size: int = 0,
+            device: torch.device | str | int | None = None,
+            dtype: torch.dtype | None = None,
+            *,
+            recurrent_dropout: float = 0.0,
+            zoneout: float | tuple[float, float] = 0.0,
+        ) -> None: ...
 
 
 class LSTMCell(RecurrentCell, nn.LSTMCell):

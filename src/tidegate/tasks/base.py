@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 import numpy as np
 import sklearn.exceptions
@@ -24,6 +24,8 @@ from tidegate.training import Examples, Fitted, Learner, Settings, fit, own_rand
 from tidegate.training.settings import check_at_least, check_number, shown
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from tidegate.tasks.run import Run
 
 Say = Callable[[str], None]
@@ -121,6 +123,19 @@ class Material(ABC):
         )
 
 
+class Training(TypedDict, total=False):
+    """The keyword arguments that every task hands to `Estimator`, for type checkers and editors."""
+
+    epochs: int | None
+    schedule: str
+    clip: float | None
+    patience: int | None
+    validation_share: float | None
+    checks: int | None
+    seed: int
+    verbose: bool
+
+
 class Estimator(BaseEstimator):
     """A recurrent network behind `fit`, `predict`, `score` and `save`.
 
@@ -198,6 +213,18 @@ class Estimator(BaseEstimator):
         by_name = [p.replace(kind=p.KEYWORD_ONLY) for p in shared]
         cls.__signature__ = inspect.Signature(sorted([*own, *by_name], key=lambda p: p.kind))
 
+    def fit(self, *args: Any, **kwargs: Any) -> Self:
+        """Train on data and return the estimator."""
+        raise NotImplementedError
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the predictions for data."""
+        raise NotImplementedError
+
+    def score(self, *args: Any, **kwargs: Any) -> Any:
+        """Return how good the predictions for data are."""
+        raise NotImplementedError
+
     @classmethod
     def _get_param_names(cls) -> list[str]:
         return sorted(inspect.signature(cls).parameters)
@@ -229,7 +256,7 @@ class Estimator(BaseEstimator):
         if not isinstance(value, (bool, np.bool_)) and not (optional and value is None):
             raise ConfigError(got=f"{name}={shown(value)}", wanted="True or False", do=f"correct {name}")
 
-    def _whole_or_not(self, fit: Callable[[], None]) -> Any:
+    def _whole_or_not(self, fit: Callable[[], None]) -> Self:
         """Fit anew; where that fails, a model that was fitted stays as it was."""
         before = dict(self.__dict__)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,9 +20,12 @@ from tidegate.errors import ConfigError, DataError
 from tidegate.tasks.examples import Part
 from tidegate.tasks.network import SequenceNetwork
 from tidegate.tasks.sequence_material import SequenceMaterial
-from tidegate.tasks.sequences import SequenceEstimator
+from tidegate.tasks.sequences import SequenceEstimator, SequenceParameters
 from tidegate.training import Learner, Settings
 from tidegate.training.settings import as_number, shown
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class SequenceClassifier(ClassifierMixin, SequenceEstimator):
@@ -66,7 +69,7 @@ class SequenceClassifier(ClassifierMixin, SequenceEstimator):
         num_layers: int = 1,
         *,
         class_weight: Any = None,
-        **parameters: Any,
+        **parameters: Unpack[SequenceParameters],
     ) -> None:
         super().__init__(cell, hidden_size, num_layers, **parameters)
         self.class_weight = class_weight

@@ -26,13 +26,14 @@ from tidegate.preparation.windows import (
     as_sequences,
 )
 from tidegate.tasks.backtest import BASELINES, MODEL, scaled_errors, scores
-from tidegate.tasks.base import Estimator, Material, Say, Tell
+from tidegate.tasks.base import Estimator, Material, Say, Tell, Training
 from tidegate.tasks.examples import Part, SequenceExamples
 from tidegate.training import Examples, Learner
 from tidegate.training.settings import check_at_least, shown
 
 if TYPE_CHECKING:
     import pandas
+    from typing_extensions import Unpack
 
     from tidegate.tasks.run import Run
 
@@ -271,7 +272,7 @@ class Forecaster(Estimator):
         learning_rate: float = 3e-3,
         batch_size: int = 64,
         weight_decay: float = 1e-2,
-        **parameters: Any,
+        **parameters: Unpack[Training],
     ) -> None:
         super().__init__(
             cell, hidden_size, num_layers, dropout, steps=steps, learning_rate=learning_rate, batch_size=batch_size,

@@ -21,12 +21,14 @@ from tidegate.layers import initialize, layer_of
 from tidegate.preparation import Reading
 from tidegate.preparation.texts import fingerprint_of, read_texts, with_test, without_end
 from tidegate.preparation.units import NAMES, Units, check_units
-from tidegate.tasks.base import Estimator, Material, Say, Tell
+from tidegate.tasks.base import Estimator, Material, Say, Tell, Training
 from tidegate.tasks.dropout import LockedDropout
 from tidegate.training import Examples, Learner, Settings
 from tidegate.training.settings import check_at_least, check_number
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from tidegate.tasks.run import Run
 
 DEFAULT_STEPS = 3000
@@ -223,7 +225,7 @@ class LanguageModel(Estimator):
         learning_rate: float = 4e-3,
         batch_size: int = 32,
         weight_decay: float = 1e-2,
-        **parameters: Any,
+        **parameters: Unpack[Training],
     ) -> None:
         super().__init__(
             cell, hidden_size, num_layers, dropout, steps=steps, learning_rate=learning_rate, batch_size=batch_size,
@@ -406,6 +408,12 @@ class LanguageModel(Estimator):
             "units": units,
             "unknown": unknown,
         }
+
+    def predict(self, X: Any = None) -> NoReturn:
+        """Raise ConfigError: what comes after a text is drawn, by `generate`."""
+        raise ConfigError(
+            got="predict of a LanguageModel", wanted="generate, which continues a text", do="call generate(prompt)"
+        )
 
     def generate(
         self, prompt: str = "", length: int = 500, temperature: float = 1.0, top_p: float = 1.0, seed: int = 0

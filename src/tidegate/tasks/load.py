@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from tidegate.bundle import CONFIG, WEIGHTS, read_bundle
 from tidegate.errors import BundleError
@@ -23,7 +22,7 @@ TASKS: dict[str, type[Estimator]] = {
 """The estimator of each task's name."""
 
 
-def load(folder: str | Path) -> Any:
+def load(folder: str | Path) -> Estimator:
     """Load the model that `save` or `tidegate fit` wrote into a folder; its predictions are identical to the bit.
 
     No code from the file is executed.
@@ -32,7 +31,8 @@ def load(folder: str | Path) -> Any:
         folder: the folder of a saved model, or of a run.
 
     Returns:
-        The estimator of the model's task, such as a `SequenceClassifier`.
+        The estimator of the model's task. To a type checker it is an `Estimator`, which has fit, predict, score and
+        save; narrow it for the methods of one task: `assert isinstance(model, tidegate.SequenceClassifier)`.
 
     Raises:
         BundleError: the model is missing, damaged, edited, or of a newer format.

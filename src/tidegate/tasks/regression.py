@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,9 +17,12 @@ from tidegate.preparation import Scaler
 from tidegate.tasks.examples import Part
 from tidegate.tasks.network import SequenceNetwork
 from tidegate.tasks.sequence_material import SequenceMaterial
-from tidegate.tasks.sequences import SequenceEstimator
+from tidegate.tasks.sequences import SequenceEstimator, SequenceParameters
 from tidegate.training import Learner
 from tidegate.training.settings import shown
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class SequenceRegressor(RegressorMixin, SequenceEstimator):
@@ -68,7 +71,7 @@ class SequenceRegressor(RegressorMixin, SequenceEstimator):
         num_layers: int = 1,
         *,
         target_per: str | None = None,
-        **parameters: Any,
+        **parameters: Unpack[SequenceParameters],
     ) -> None:
         super().__init__(cell, hidden_size, num_layers, **parameters)
         self.target_per = target_per

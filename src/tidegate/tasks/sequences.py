@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,11 +16,14 @@ from tidegate.data.sequences import numbers
 from tidegate.errors import ConfigError, DataError
 from tidegate.layers import check_initialization
 from tidegate.preparation import Preparation, hold_out
-from tidegate.tasks.base import Estimator
+from tidegate.tasks.base import Estimator, Training
 from tidegate.tasks.examples import SequenceExamples, evaluation_batches
 from tidegate.tasks.network import SequenceNetwork, read_out_parts
 from tidegate.training import Settings
 from tidegate.training.settings import check_at_least, check_number, shown
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
 
 DROPOUT, NOISE = 0.2, 0.1
 """Where a sequence has one target."""
@@ -31,6 +34,29 @@ MANY, RATE_OF_MANY = 20_000, 2e-3
 PATCHED_TO = 60
 """Steps about, that patches leave at most of nine in ten sequences with one target each: a few longer ones say
 nothing of the others."""
+
+
+class SequenceTraining(Training, total=False):
+    """The keyword arguments that `SequenceEstimator` hands to `Estimator`."""
+
+    steps: int | None
+    batch_size: int | None
+    weight_decay: float
+
+
+class SequenceParameters(SequenceTraining, total=False):
+    """The keyword arguments that a classifier and a regressor hand to `SequenceEstimator`."""
+
+    bidirectional: bool | None
+    readout: str | None
+    patch: int | None
+    dropout: float | None
+    noise: float | None
+    initialization: str | None
+    standardize: bool
+    missing: str
+    shift: int
+    learning_rate: float | None
 
 
 class SequenceEstimator(Estimator):
@@ -81,7 +107,7 @@ class SequenceEstimator(Estimator):
         missing: str = "refuse",
         shift: int = 0,
         learning_rate: float | None = None,
-        **parameters: Any,
+        **parameters: Unpack[SequenceTraining],
     ) -> None:
         super().__init__(cell, hidden_size, num_layers, dropout, learning_rate=learning_rate, **parameters)
         self.bidirectional = bidirectional
@@ -101,7 +127,7 @@ class SequenceEstimator(Estimator):
         tags.target_tags.required = True
         return tags
 
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, validation_data: Any = None) -> Any:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, validation_data: Any = None) -> Self:
         """Train on sequences X with targets y, and keep the best checkpoint.
 
         The same seed gives the same bits, and torch's global generators are left unchanged. Because dropout can only

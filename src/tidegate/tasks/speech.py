@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,13 +21,16 @@ from tidegate.layers import initialize, layer_of
 from tidegate.layers.stream import Stream
 from tidegate.preparation.acoustics import BINS, Acoustics, LogMel, usual_rate
 from tidegate.preparation.transcripts import BLANK, Transcripts, aligned_frames
-from tidegate.tasks.base import Estimator, Tell
+from tidegate.tasks.base import Estimator, Tell, Training
 from tidegate.tasks.ctc import BeamSearch, Greedy, Scorer
 from tidegate.tasks.dropout import LockedDropout
 from tidegate.tasks.error_rates import error_rates
 from tidegate.tasks.speech_material import SpeechMaterial
 from tidegate.training import Examples, Learner, Settings, similar_batches
 from tidegate.training.settings import check_at_least, check_number
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 DEFAULT_STEPS, LEAST_EPOCHS = 3600, 10
 """Optimizer steps where nothing is said, or more: so many passes over the data."""
@@ -287,13 +290,14 @@ class SpeechRecognizer(Estimator):
         lower: bool | None = None,
         punctuation: bool = False,
         dropout: float = 0.3,
+        steps: int | None = None,
         learning_rate: float = 3e-3,
         batch_size: int = 16,
         weight_decay: float = 1e-2,
-        **parameters: Any,
+        **parameters: Unpack[Training],
     ) -> None:
         super().__init__(
-            cell, hidden_size, num_layers, dropout, learning_rate=learning_rate, batch_size=batch_size,
+            cell, hidden_size, num_layers, dropout, steps=steps, learning_rate=learning_rate, batch_size=batch_size,
             weight_decay=weight_decay, **parameters,
         )  # fmt: skip
         self.bidirectional = bidirectional

@@ -31,13 +31,15 @@ from tidegate.preparation.pairs import (
 )
 from tidegate.preparation.units import NAMES, Units, check_units
 from tidegate.tasks.attention import Attention
-from tidegate.tasks.base import Estimator, Material, Say, Tell
+from tidegate.tasks.base import Estimator, Material, Say, Tell, Training
 from tidegate.tasks.beam import beam_search
 from tidegate.tasks.dropout import LockedDropout
 from tidegate.training import Examples, Learner, Settings, similar_batches
 from tidegate.training.settings import check_at_least, check_number
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from tidegate.tasks.run import Run
 
 DEFAULT_STEPS = 4500
@@ -306,7 +308,7 @@ class Translator(Estimator):
         learning_rate: float = 3e-3,
         batch_size: int = 128,
         weight_decay: float = 1e-2,
-        **parameters: Any,
+        **parameters: Unpack[Training],
     ) -> None:
         super().__init__(
             cell, hidden_size, num_layers, dropout, steps=steps, learning_rate=learning_rate, batch_size=batch_size,
