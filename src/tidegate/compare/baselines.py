@@ -46,7 +46,7 @@ def write_baselines(run: Run) -> None:
     model, dataset = run.model(), run.dataset
     found: dict[str, float] = {}
     if dataset.test is not None:
-        train, test = (model.preparation_.encode(model._labeled(part)) for part in (dataset.train, dataset.test))
+        train, test = (model.preparation_.encode(model.labeled(part)) for part in (dataset.train, dataset.test))
         contestants = baselines_of(run.task, replace(dataset, train=train, test=test))
         found = {name: float(one.scores.mean()) for name, one in contestants.items()}
     write_json(path, found)
