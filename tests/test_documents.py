@@ -13,15 +13,23 @@ from tests.paths import REPOSITORY
 from tests.sounds import RATE, sentences, spoken
 from tidegate.cli import run
 
-DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
+DOCS = REPOSITORY / "docs"
+DOCUMENTS = [REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))]
+FOLLOWED = [one for one in DOCUMENTS if one.parent.name in ("tutorials", "howto", "coming-from")]
+"""Their blocks build on each other: they are run in order, in one folder and one session of Python."""
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def name_of(document):
+    """A document's path in the documentation, such as tutorials/language."""
+    return str(document.relative_to(DOCS if document.is_relative_to(DOCS) else REPOSITORY).with_suffix(""))
 
 
 def blocks(language):
     for document in DOCUMENTS:
         for n, (found, text) in enumerate(BLOCK.findall(document.read_text())):
-            if found == language:
-                yield pytest.param(text, id=f"{document.name}-{n}")
+            if found == language and document not in FOLLOWED:
+                yield pytest.param(text, id=f"{name_of(document)}-{n}")
 
 
 @pytest.fixture
@@ -55,17 +63,38 @@ def somewhere(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", list(blocks("python")))
 def test_python(text, somewhere, tiny):
-    # The documents train as long as a reader would; here a few steps show that it runs.
-    text = re.sub(r"epochs=\d+", "epochs=2", text)
-    text = re.sub(r'budget="\w+"', f'budget="{tiny}"', text)
-    exec(compile(text, "document", "exec"), {"__name__": "document"})
+    run_python(text, tiny, {})
 
 
 @pytest.mark.parametrize("text", list(blocks("console")))
 def test_commands(text, somewhere, tiny):
-    for line in text.splitlines():
-        command = shlex.split(line.removeprefix("$ "), comments=True)
-        if not command or command[0] == "make" or "mnist" in command:
+    run_commands(text, tiny)
+
+
+@pytest.mark.parametrize("document", FOLLOWED, ids=name_of)
+def test_a_page_that_is_followed_from_its_first_block_to_its_last(document, somewhere, tiny):
+    names = {}
+    for language, text in BLOCK.findall(document.read_text()):
+        if language == "python":
+            run_python(text, tiny, names)
+        if language == "console":
+            run_commands(text, tiny)
+
+
+def run_python(text, tiny, names):
+    # The documents train as long as a reader would; here a few steps show that it runs.
+    text = re.sub(r"epochs=\d+", "epochs=2", text)
+    text = re.sub(r"\bsteps=\d+", "steps=5", text)
+    text = re.sub(r'budget="\w+"', f'budget="{tiny}"', text)
+    names["__name__"] = "document"
+    exec(compile(text, "document", "exec"), names)
+
+
+def run_commands(text, tiny):
+    # A line without a prompt is what the command printed for us.
+    for line in re.findall(r"^\$ (.*)", text.replace("\\\n", " "), re.MULTILINE):
+        command = shlex.split(line, comments=True)
+        if command[0] == "make" or "mnist" in command:
             continue
         assert command[0] == "tidegate", line
         arguments = command[1:]
