@@ -91,6 +91,7 @@ def test_the_names_are_those_that_the_library_knows():
     from tidegate.probes.race import CASES
     from tidegate.tasks.load import TASKS
     from tidegate.tasks.network import READOUTS
+    from tidegate.training.loggers import LOGGERS
 
     assert tuple(TASKS) == complete.TASKS
     assert tuple(DESCRIPTIONS) == complete.CELLS
@@ -99,6 +100,7 @@ def test_the_names_are_those_that_the_library_knows():
     assert tuple(INITIALIZATIONS) == complete.INITIALIZATIONS
     assert tuple(name for name in BUDGETS if name != "tiny") == complete.BUDGETS
     assert tuple(CASES) == complete.CASES
+    assert LOGGERS == complete.LOGGERS
 
 
 def test_the_shell_is_taught_in_one_command(tmp_path):

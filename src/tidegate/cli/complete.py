@@ -10,6 +10,7 @@ DATASETS = ("digits", "mnist", "curve", "recall", "adding")
 READOUTS = ("last", "mean", "max", "attention", "all")
 INITIALIZATIONS = ("torch", "open", "chrono", "orthogonal", "identity")
 UNITS = ("char", "byte", "bpe")
+LOGGERS = ("tensorboard", "mlflow", "wandb")
 BUDGETS = ("quick", "normal", "thorough")
 PLOTS = ("gradients", "memory", "gates")
 CASES = ("curve", "mnist-row", "mnist-pixel", "charlm", "stream", "big")
@@ -47,6 +48,11 @@ def initializations(incomplete: str) -> list[str]:
 def units(incomplete: str) -> list[str]:
     """The units that begin so."""
     return _beginning(UNITS, incomplete)
+
+
+def loggers(incomplete: str) -> list[str]:
+    """The loggers that begin so."""
+    return _beginning(LOGGERS, incomplete)
 
 
 def budgets(incomplete: str) -> list[str]:

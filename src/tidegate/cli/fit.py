@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tidegate.cli.complete import TASKS, cells, datasets, initializations, readouts, tasks, units
+from tidegate.cli.complete import TASKS, cells, datasets, initializations, loggers, readouts, tasks, units
 from tidegate.cli.interrupt import resumable
 from tidegate.cli.options import say, source_of, table_options
 
@@ -235,6 +235,12 @@ def fit(
         bool | None,
         typer.Option(help="Keep punctuation in transcripts.  [default: no-punctuation]", rich_help_panel=SPEECH),
     ] = None,
+    logger: Annotated[
+        str | None,
+        typer.Option(
+            help="Log the history to tensorboard, mlflow or wandb too.  [default: none]", autocompletion=loggers
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Random seed.  [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
     resume: Annotated[
@@ -298,6 +304,7 @@ def fit(
         "stretch": stretch,
         "lower": lower,
         "punctuation": punctuation,
+        "logger": logger,
         "seed": seed,
     }
     from tidegate.cli.progress import reading_progress

@@ -20,7 +20,7 @@ from tidegate.bundle import write_bundle
 from tidegate.errors import BundleError, ConfigError
 from tidegate.layers import layer_of
 from tidegate.preparation import Reading
-from tidegate.training import Examples, Fitted, Learner, Settings, fit, own_randomness
+from tidegate.training import Examples, Fitted, Learner, Logger, Settings, check_logger, fit, own_randomness
 from tidegate.training.settings import check_at_least, check_number, shown
 
 if TYPE_CHECKING:
@@ -156,6 +156,8 @@ class Estimator(BaseEstimator):
         checks: number of checks during training.
         seed: seed of the initial weights, the order of the data, and dropout.
         verbose: whether to show progress on standard error.
+        logger: where the history goes while the model is trained: tensorboard, mlflow, wandb, a logger of Lightning, or
+            a list of these; see `tidegate.training.loggers`. It is not saved with the model.
     """
 
     task: ClassVar[str]
@@ -185,6 +187,7 @@ class Estimator(BaseEstimator):
         checks: int | None = None,
         seed: int = Settings.seed,
         verbose: bool = False,
+        logger: str | Logger | list[str | Logger] | None = None,
     ) -> None:
         self.cell = cell
         self.hidden_size = hidden_size
@@ -202,6 +205,7 @@ class Estimator(BaseEstimator):
         self.checks = checks
         self.seed = seed
         self.verbose = verbose
+        self.logger = logger
 
     def __init_subclass__(cls) -> None:
         """Give a task one signature, of its own parameters and those that all share, for people and scikit-learn."""
@@ -237,6 +241,7 @@ class Estimator(BaseEstimator):
         if self.dropout is not None:
             check_number("dropout", self.dropout, least=0, below=1)
         self._check_truth("verbose")
+        check_logger(self.logger)
         said = {name: getattr(self, name) for name in Settings.__dataclass_fields__}
         said["learning_rate"] = Settings.learning_rate if self.learning_rate is None else self.learning_rate
         settings = Settings(**said)
@@ -281,7 +286,17 @@ class Estimator(BaseEstimator):
     ) -> Fitted:
         """Train on what was set up; see `tidegate.training.fit`."""
         settings = self._settings_of(train)
-        fitted = fit(self.learner(), train, validation, settings, folder=folder, resume=resume, progress=progress)
+        fitted = fit(
+            self.learner(),
+            train,
+            validation,
+            settings,
+            folder=folder,
+            resume=resume,
+            progress=progress,
+            logger=self.logger,
+            hyperparameters={"task": self.task, **self.parameters_as_json(), **self.design_},
+        )
         self.network_.eval()
         self.history_ = fitted.history
         self.best_ = fitted.best
@@ -334,9 +349,11 @@ class Estimator(BaseEstimator):
         write_bundle(Path(folder), config, self._tensors())
 
     def parameters_as_json(self) -> dict[str, Any]:
-        """The parameters as JSON holds them."""
+        """The parameters as JSON holds them, without the logger, which makes no difference to the model."""
         return {
-            name: value.item() if isinstance(value, np.generic) else value for name, value in self.get_params().items()
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in self.get_params().items()
+            if name != "logger"
         }
 
     @classmethod

@@ -5,6 +5,7 @@ checkpoints/   last.ckpt, from which --resume goes on
 history.csv    a row for every check
 model/         the bundle of the kept model
 metrics.json   what it scores on the training and the test data
+tensorboard/   the events of a run with the logger tensorboard
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from tidegate.preparation import Reading, read_source, with_test
 from tidegate.tasks.base import Estimator, Say, Tell
 from tidegate.tasks.load import TASKS, load
 from tidegate.tasks.sequences import PLAIN
-from tidegate.training import is_first_process
+from tidegate.training import TENSORBOARD, is_first_process
 
 FORMAT = 3
 SETTINGS, METRICS = "run.json", "metrics.json"
@@ -172,9 +173,10 @@ def fit_run(
     fingerprint = material.fingerprint
     source = data if is_built_in(data) else str(Path(data).expanduser().resolve())
     if started is None:
-        run = Run(
-            folder, task, source, estimator.parameters_as_json(), fingerprint, material.reading.to_config(), notes
-        )
+        kept = estimator.parameters_as_json()
+        if estimator.logger is not None:
+            kept["logger"] = estimator.logger
+        run = Run(folder, task, source, kept, fingerprint, material.reading.to_config(), notes)
         made = not folder.exists()
         if is_first_process():
             begun = {name: value for name, value in asdict(run).items() if name != "folder"}
@@ -228,7 +230,8 @@ def _said(say: Say) -> Iterator[None]:
 
 def _take_back(folder: Path, made: bool) -> None:
     """Remove what a refused run began to write."""
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    for name in ("checkpoints", TENSORBOARD):
+        shutil.rmtree(folder / name, ignore_errors=True)
     for name in (SETTINGS, "history.csv"):
         (folder / name).unlink(missing_ok=True)
     if made and folder.is_dir() and not any(folder.iterdir()):

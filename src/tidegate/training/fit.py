@@ -7,10 +7,11 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -18,6 +19,7 @@ import torch
 from tidegate.errors import RunError
 from tidegate.training.callbacks import Checkpoints, Interrupted, KeepBest, Progress
 from tidegate.training.data import Examples, RecurrentData
+from tidegate.training.loggers import Log, opened
 from tidegate.training.module import Learner, RecurrentModule
 from tidegate.training.settings import Plan, Settings
 
@@ -46,6 +48,8 @@ def fit(
     folder: Path | None = None,
     resume: bool = False,
     progress: bool = False,
+    logger: Any = None,
+    hyperparameters: Mapping[str, Any] | None = None,
 ) -> Fitted:
     """Train `learner.network` in place and leave it with the weights that did best at a check.
 
@@ -57,6 +61,8 @@ def fit(
         folder: the run folder, for `checkpoints/last.ckpt` and `history.csv`; none to write nothing.
         resume: go on from that checkpoint, where there is one.
         progress: speak on standard error.
+        logger: where else the history goes: tensorboard, mlflow, wandb, a logger of Lightning, or a list of these.
+        hyperparameters: what is logged once, beside the settings.
 
     Raises:
         TrainingError: the loss is not finite.
@@ -78,15 +84,21 @@ def fit(
             checkpoints.mkdir(parents=True, exist_ok=True)
         last = checkpoints / "last.ckpt"
         checkpoint = last if resume and last.exists() else None
-    callbacks.append(Checkpoints(checkpoints, folder / "history.csv" if folder else None, keep))
-    if progress:
-        callbacks.append(Progress())
-
     data = RecurrentData(train, validation or train, plan, settings)
     module = RecurrentModule(learner, plan, settings)
-    done = step_of(checkpoint) if checkpoint else 0
+    done, versions = 0, None
+    if checkpoint is not None:
+        done, states = step_of(checkpoint), _load(checkpoint)["callbacks"]
+        keep.load_state_dict(states[keep.state_key])
+        versions = states.get(Log.__qualname__, {}).get("versions")
     data.step = done
-    with own_randomness(), _quiet(), _own_process_group():
+    logged = {**(hyperparameters or {}), **vars(settings), "steps": plan.steps, "batch_size": plan.batch_size}
+    with own_randomness(), _quiet(), _own_process_group(), opened(logger, folder, versions) as loggers:
+        if loggers:
+            callbacks.append(Log(loggers, logged, keep))
+        callbacks.append(Checkpoints(checkpoints, folder / "history.csv" if folder else None, keep))
+        if progress:
+            callbacks.append(Progress())
         trainer = lightning.Trainer(
             max_epochs=-(-(plan.steps - done // plan.per_check * plan.per_check) // plan.per_check),
             gradient_clip_val=settings.clip,
@@ -100,8 +112,6 @@ def fit(
             enable_model_summary=False,
             **_processes(),
         )
-        if checkpoint is not None:
-            keep.load_state_dict(_load(checkpoint)["callbacks"][keep.state_key])
         if done < plan.steps and not keep.stalled(settings.patience):
             try:
                 trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
