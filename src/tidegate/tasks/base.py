@@ -134,6 +134,7 @@ class Training(TypedDict, total=False):
     checks: int | None
     seed: int
     verbose: bool
+    logger: str | Logger | list[str | Logger] | None
 
 
 class Estimator(BaseEstimator):
