@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,28 +11,27 @@ from tidegate.compare.baselines import read_baselines
 from tidegate.data import Sequences
 from tidegate.report import figures
 from tidegate.report.inside import inside
+from tidegate.report.measures import MEASURES, counted, scored_part
 from tidegate.report.section import (
     Confusion,
     Panel,
     Panels,
     Pictures,
-    Score,
     Section,
     Table,
     Usage,
     changed,
     chosen_by,
     console,
-    counted,
     path_to,
     python,
+    scores_of,
     section,
 )
-from tidegate.report.verdict import Measure, Verdict, verdict
+from tidegate.report.verdict import Verdict, verdict
 from tidegate.tasks.run import Run
 
-NAMES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1"}
-ACCURACY = {part: Measure(f"{part} accuracy", "share") for part in ("test", "training")}
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
 IMAGES, SEQUENCES = 24, 6
 """Examples of each kind that are shown."""
 MOST_CLASSES = 60
@@ -43,14 +42,7 @@ ERRORS = 15
 
 def classification_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
     """Whether the classifier is better than its baselines."""
-    part, name = scored_part(metrics)
-    scored = metrics[part]
-    return verdict(ACCURACY[name], scored["accuracy"], counted(scored["n"], "sequence"), read_baselines(run))
-
-
-def scored_part(metrics: dict[str, Any]) -> tuple[str, str]:
-    """The part whose scores count: its key, and what it is called."""
-    return ("test", "test") if "test" in metrics else ("train", "training")
+    return verdict("accuracy", metrics, read_baselines(run))
 
 
 def classification_details(metrics: dict[str, Any]) -> str:
@@ -69,6 +61,7 @@ def classification_section(
     """The section of a run."""
     model, dataset = run.model(), run.dataset
     part = model.labeled(dataset.train if dataset.test is None else dataset.test)
+    model.check_targets(part)
     of = "training" if dataset.test is None else "test"
     where = f"{counted(len(part), 'sequence')} of the {of} set"
     monitor = "accuracy" if run.parameters.get("class_weight") is None else "balanced_accuracy"
@@ -76,16 +69,7 @@ def classification_section(
     shares = model.predict_proba(part)
     predicted = model.classes_[shares.argmax(axis=1)]
     assert part.y is not None
-    scores = [
-        Score(
-            f"{called} {NAMES[metric]}",
-            f"{metrics[name][metric]:.3f}" if metric == "macro_f1" else f"{100 * metrics[name][metric]:.2f} %",
-            f"of {counted(metrics[name]['n'], 'sequence')}",
-        )
-        for name, called in (("test", "test"), ("train", "training"))
-        for metric in NAMES
-        if metric in metrics.get(name, {})
-    ]
+    scores = scores_of(metrics, METRICS)
     blocks: list[Any] = []
     if ranked := _baselines(run, metrics):
         blocks.append(ranked)
@@ -93,7 +77,7 @@ def classification_section(
         Pictures(
             [
                 figures.learning_curve("Loss", history, kept, by, "nats per sequence"),
-                figures.score_curve(NAMES[monitor].capitalize(), history, kept, monitor, by),
+                figures.score_curve(MEASURES[monitor].name.capitalize(), history, kept, monitor, by),
             ]
         )
     )
@@ -107,7 +91,7 @@ def classification_section(
         model,
         metrics,
         history,
-        NAMES[monitor],
+        MEASURES[monitor].name,
         title=title,
         subtitle=f"Classification: one of {len(model.classes_)} labels per sequence. {_split(dataset)}.",
         verdict=classification_verdict(run, metrics),
@@ -155,18 +139,20 @@ def _report(metrics: dict[str, Any]) -> Table:
     part, called = scored_part(metrics)
     found = metrics[part]["classes"]
     support = np.array([one["n"] for one in found.values()])
-    rows = [_report_row(label, one["precision"], one["recall"], one["f1"], one["n"]) for label, one in found.items()]
+    # As in scikit-learn, a class that is neither a true nor a predicted label is in no average.
+    there = (support > 0) | (np.sum(metrics[part]["confusion_matrix"], axis=0) > 0)
     values = np.array([[one["precision"], one["recall"], one["f1"]] for one in found.values()])
+    rows = [_report_row(label, row, n) for label, row, n in zip(found, values, support.tolist(), strict=True)]
     total = int(support.sum())
-    rows.append(_report_row("macro average", *values.mean(axis=0), total))
-    rows.append(_report_row("weighted average", *(values * support[:, None]).sum(axis=0) / max(1, total), total))
+    rows.append(_report_row("macro average", values[there].mean(axis=0), total))
+    rows.append(_report_row("weighted average", (values * support[:, None]).sum(axis=0) / max(1, total), total))
     columns = ["class", "precision", "recall", "F1", "support"]
     about = f"On the {called} set. Support is the number of sequences whose true label is the class."
     return Table("Precision, recall and F1 per class", columns, rows, about, footer=2)
 
 
-def _report_row(label: str, precision: float, recall: float, f1: float, n: int) -> tuple[str, ...]:
-    return label, f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", f"{n:,}"
+def _report_row(label: str, scores: Iterable[float], n: int) -> tuple[str, ...]:
+    return label, *(f"{score:.3f}" for score in scores), f"{n:,}"
 
 
 def confusion(actual: np.ndarray, predicted: np.ndarray, classes: np.ndarray, where: str) -> list[Any]:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -58,8 +58,6 @@ class Picture:
     svg: str
     about: str = ""
     """A sentence below its title."""
-    min_width: str = ""
-    """Where there is less room, it scrolls sideways."""
 
 
 def learning_curve(
@@ -120,7 +118,7 @@ def _short(label: str) -> str:
 def pixels(image: np.ndarray) -> str:
     """An image [rows, columns] as an img element, dark where large, with square pixels that stay sharp."""
     content = io.BytesIO()
-    mpl.image.imsave(content, image, cmap="gray_r", format="png", metadata={"Software": None})
+    mpl.image.imsave(content, image, cmap="gray_r", format="png")
     return f'<img class="pixels" alt="" src="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}">'
 
 
@@ -130,6 +128,7 @@ def lines(values: np.ndarray) -> str:
         for k, (color, dash) in enumerate(LINES[: values.shape[1]]):
             axes.plot(values[:, k], linewidth=1.2, color=color, linestyle=dash, marker="." if len(values) < 3 else None)
         axes.set_xlabel("step")
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
         return _svg(figure)
 
 
@@ -144,6 +143,7 @@ def fit(actual: np.ndarray, predicted: np.ndarray) -> str:
         axes.plot(actual, color=GRAY, linewidth=3, alpha=0.5)
         axes.plot(predicted, color=ORANGE, linestyle="--", linewidth=1.2)
         axes.set_xlabel("step")
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5, integer=True))
         return _svg(figure)
 
 
@@ -199,11 +199,29 @@ def _shade(axes: Any, x: np.ndarray, bounds: tuple[float, float | None, float] |
     trained_to, fails_at, tolerance = bounds
     axes.axvspan(trained_to, x[-1], color=BLUE, alpha=0.15, linewidth=0, label="extrapolation")
     begins = f"Extrapolation begins at {trained_to:.4g}, where the training data ends"
-    off = f"{tolerance:.2g} (20 % of the standard deviation)"
+    off = f"{tolerance:.2g} (20\N{NO-BREAK SPACE}% of the standard deviation)"
     if fails_at is None:
         return f"{begins}; up to {x[-1]:.4g} the residuals stay below {off}."
     axes.axvline(fails_at, color=GREEN, linestyle=":", linewidth=1.8, label=f"fit fails at {fails_at:.4g}")
     return f"{begins}. The fit fails at {fails_at:.4g}, where the residual first exceeds {off}."
+
+
+def loss_of_runs(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], name: str, unit: str) -> Picture:
+    """The loss of several runs by optimizer step, a line for each; `curves` holds steps and losses."""
+    values = [value for _, losses in curves.values() for value in losses]
+    with _figure(size=5.6) as (figure, axes):
+        for k, (title, (steps, losses)) in enumerate(curves.items()):
+            color, dash, mark = LOOKS[k % len(LOOKS)]
+            # Beyond the first round, a mark on each line tells two of one color apart.
+            look = _dots(steps) | ({"marker": mark, "markevery": 0.1, "markersize": 5} if k >= len(LOOKS) else {})
+            axes.plot(steps, losses, color=color, linestyle=dash, label=title, **look)
+        if min(values) > 0 and max(values) > WIDE * min(values):
+            _logarithmic(axes)
+        axes.set(xlabel="optimizer step", ylabel=f"{name} ({unit})")
+        _legend_above(axes)
+        svg = _svg(figure)
+    ends = ", ".join(f"{title} ends at {losses[-1]:.3g}" for title, (_, losses) in curves.items())
+    return Picture(name.capitalize(), f"{ends}.", svg)
 
 
 def true_and_predicted(title: str, actual: np.ndarray, predicted: np.ndarray, name: str) -> Picture:
@@ -299,6 +317,7 @@ def error_by_horizon(title: str, curves: dict[str, list[float | None]], label: s
             look = {"color": color, "linestyle": dash, "marker": mark if H <= 30 else None, "markersize": 3}
             axes.plot(np.arange(1, H + 1), values, label=name, **look)
         axes.set(xlabel="steps ahead", ylabel=label)
+        axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(integer=True))
         axes.set_ylim(bottom=0)
         _legend_above(axes)
         svg = _svg(figure)
@@ -307,19 +326,21 @@ def error_by_horizon(title: str, curves: dict[str, list[float | None]], label: s
     return Picture(title, f"One to {H} steps ahead: {'; '.join(says) or 'nothing to compare'}.", svg)
 
 
-def attention(title: str, columns: Sequence[str], rows: Sequence[str], shares: np.ndarray) -> Picture:
+def attention(columns: Sequence[str], rows: Sequence[str], weights: np.ndarray) -> str:
     """The attention weights of each token of the translation [T] over those of the source [S], dark where large."""
-    with _figure(size=max(3.6, 0.34 * len(columns) + 1.2), height=max(2.4, 0.28 * len(rows) + 1.2)) as (figure, axes):
-        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    with _figure(*attention_size(len(columns), len(rows))) as (figure, axes):
+        image = axes.imshow(weights, cmap="Blues", vmin=0, vmax=weights.max(), aspect="auto")
         axes.grid(False)
         axes.set_xticks(range(len(columns)), [_short(one.strip() or "␣") for one in columns], rotation=90)
         axes.set_yticks(range(len(rows)), [_short(one.strip() or "␣") for one in rows])
         axes.set(xlabel="source", ylabel="translation")
-        figure.colorbar(image, ax=axes, label="attention weight", fraction=0.04)
-        svg = _svg(figure)
-    strongest = [f"{rows[t].strip()}: {columns[int(shares[t].argmax())].strip()}" for t in range(len(rows))]
-    alt = f"Each token with the source token of the largest weight: {'; '.join(strongest)}."
-    return Picture(title, alt, svg, min_width=f"{max(16, 1.7 * len(columns) + 6):.0f}rem")
+        figure.colorbar(image, ax=axes, label="attention weight", fraction=0.05)
+        return _svg(figure)
+
+
+def attention_size(columns: int, rows: int) -> tuple[float, float]:
+    """The width and height of a drawing of attention weights, in inches."""
+    return max(3.6, 0.22 * columns + 1.8), max(2.4, 0.22 * rows + 1.2)
 
 
 class Heard(NamedTuple):
@@ -378,7 +399,7 @@ def _mark_kept(axes: Any, kept: dict[str, float]) -> None:
 def _legend_above(axes: Any, columns: int = 1) -> None:
     """A legend above the axes, where it covers nothing."""
     axes.legend(
-        frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, handlelength=2.4, ncols=columns
+        frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=1.2, handlelength=2.4, ncols=columns
     )
 
 

@@ -9,35 +9,27 @@ import numpy as np
 
 from tidegate.report import figures
 from tidegate.report.figures import Picture
+from tidegate.report.measures import MEASURES, counted
 from tidegate.report.section import (
     Pictures,
-    Score,
     Section,
     Table,
     Usage,
     chosen_by,
     console,
-    counted,
     opened,
     python,
+    scores_of,
     section,
 )
-from tidegate.report.verdict import Measure, Verdict, verdict
+from tidegate.report.verdict import Verdict, verdict
 from tidegate.tasks.backtest import BASELINES, MODEL
 from tidegate.tasks.forecasting import QUANTILES, Forecaster
 from tidegate.tasks.run import Run
 
-NAMES = {
-    "mase": "MASE",
-    "smape": "sMAPE",
-    "rmse": "RMSE",
-    "weighted_quantile_loss": "weighted quantile loss",
-    "coverage_80": "coverage of the 80 % interval",
-    "coverage_95": "coverage of the 95 % interval",
-}
+METRICS = ("mase", "smape", "rmse", "weighted_quantile_loss", "coverage_80", "coverage_95")
 DRAWN = 4
 """Series that are drawn: the first ones, and as many of those with the largest errors."""
-MASE = Measure("test MASE", "error")
 BOUNDS = [QUANTILES.index(level) for level in (0.025, 0.1, 0.5, 0.9, 0.975)]
 
 
@@ -47,7 +39,7 @@ def forecast_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
     baselines = {name: one["mase"] for name, one in scored["baselines"].items() if one["mase"] is not None}
     if scored["mase"] is None:
         return Verdict(None, "no MASE, since the series are constant: no comparison with the baselines")
-    return verdict(MASE, scored["mase"], f"{scored['n']:,} series", baselines)
+    return verdict("mase", metrics, baselines)
 
 
 def forecast_details(metrics: dict[str, Any]) -> str:
@@ -97,7 +89,7 @@ def forecast_section(run: Run, title: str, metrics: dict[str, Any], history: Seq
         title=title,
         subtitle=f"Forecasting: {counted(run.parameters['horizon'], 'step')} ahead, with quantiles.",
         verdict=forecast_verdict(run, metrics),
-        scores=[Score(NAMES[name], _shown(name, scored[name]), f"test, {n}") for name in NAMES],
+        scores=scores_of(metrics, METRICS, {"rmse": material.whole.target}),
         blocks=blocks,
         usage=Usage(
             python(run, "print(model.predict())  # the steps after the end of the training data"),
@@ -107,12 +99,8 @@ def forecast_section(run: Run, title: str, metrics: dict[str, Any], history: Seq
     )
 
 
-def _shown(name: str, value: float | None) -> str:
-    if value is None:
-        return "none"
-    if name.startswith("coverage"):
-        return f"{100 * value:.0f} %"
-    return f"{value:.3g} %" if name == "smape" else f"{value:.4g}"
+def _shown(metric: str, value: float | None) -> str:
+    return "none" if value is None else MEASURES[metric].shown(value)
 
 
 def _forecasts(model: Forecaster, material: Any, scored: dict[str, Any]) -> list[Picture]:

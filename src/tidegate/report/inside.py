@@ -74,8 +74,8 @@ def seen(mode: str, traces: dict[str, Tensor]) -> str:
     steps = math.log(2) / -kept.log().mean(dim=0)
     closed = np.mean(list(saturation(traces).values()))
     mean = float(traces[symbol].mean())
+    half, near = float(steps.median()), 100 * closed
     return (
-        f"The {gate} {symbol} is {mean:.2f} on average: without new input, half of the features of {state} lose half of "
-        f"their value within {float(steps.median()):.1f} steps. {100 * closed:.0f} % of the gate values are within 0.05 "
-        "of 0 or 1."
+        f"The {gate} {symbol} is {mean:.2f} on average: without new input, half of the features of {state} lose half "
+        f"of their value within {half:.1f} steps. {near:.0f} % of the gate values are within 0.05 of 0 or 1."
     )

@@ -20,16 +20,18 @@ from tidegate.report.section import (
     console,
     opened,
     python,
+    scores_of,
     section,
 )
-from tidegate.report.verdict import Measure, Verdict, verdict
+from tidegate.report.verdict import Verdict, verdict
 from tidegate.tasks.language import NATS_PER_BIT, LanguageModel
 from tidegate.tasks.run import Run
 
 PASSAGE, LOOKED_AT = 700, 6000
 """Tokens of the test text that are shown, and in which the features of the text are looked for."""
+PROMPT = 40
+"""Characters of the prompt in the code to copy, at most."""
 SAMPLE, TEMPERATURES = 400, (0.5, 0.8, 1.0)
-BITS = Measure("test bits per character", "error")
 NAMES = {"char": "characters", "byte": "bytes", "bpe": "subwords"}
 """What the tokens of each unit are called."""
 MOST_BITS = 8.0
@@ -49,9 +51,8 @@ class Sign(NamedTuple):
 
 def language_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
     """Whether the language model is better than its baselines."""
-    scored = metrics["test"]
-    baselines = {name: one["bits_per_character"] for name, one in scored["baselines"].items()}
-    return verdict(BITS, scored["bits_per_character"], f"{scored['n']:,} characters", baselines)
+    found = metrics["test"]["baselines"].items()
+    return verdict("bits_per_character", metrics, {name: one["bits_per_character"] for name, one in found})
 
 
 def language_details(metrics: dict[str, Any]) -> str:
@@ -71,17 +72,10 @@ def language_section(run: Run, title: str, metrics: dict[str, Any], history: Seq
     others = [(name, one["bits_per_character"]) for name, one in scored["baselines"].items()]
     rows = sorted([own, *others], key=lambda row: row[1])
     token = NAMES[model.unit]
-    scores = [
-        Score(f"{where} {name}", f"{metrics[part][key]:.4g}", f"of {metrics[part]['n']:,} characters")
-        for part, where in (("test", "test"), ("train", "training"))
-        for key, name in (("bits_per_character", "bits per character"), ("nats_per_character", "nats per character"))
-    ]
-    scores.insert(
-        2, Score("test perplexity", f"{scored['perplexity']:.4g}", f"per token, of {scored['units']:,} {token}")
-    )
+    scores = scores_of(metrics, ("bits_per_character", "nats_per_character", "perplexity"))
     about = f"On the {scored['n']:,} characters of the test text; fewer bits are better."
     curve = figures.learning_curve("Loss", history, metrics["kept"], chosen_by(metrics), "nats per token")
-    prompt = material.test[0][:12].splitlines()[0] or "The "
+    prompt = " ".join(material.test[0].split()[:2])[:PROMPT]
     return section(
         run,
         model,

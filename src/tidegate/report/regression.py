@@ -12,24 +12,23 @@ from tidegate.compare.verdict import REPEAT
 from tidegate.data import Sequences, as_sequences
 from tidegate.data.curve import sampled
 from tidegate.report import figures
-from tidegate.report.classification import scored_part, sequence_panels, sequence_usage
+from tidegate.report.classification import sequence_panels, sequence_usage
 from tidegate.report.inside import inside
+from tidegate.report.measures import MEASURES, counted, scored_part
 from tidegate.report.section import (
     Panel,
     Panels,
     Pictures,
-    Score,
     Section,
     Table,
     changed,
     chosen_by,
-    counted,
+    scores_of,
     section,
 )
-from tidegate.report.verdict import Measure, Verdict, verdict
+from tidegate.report.verdict import Verdict, verdict
 from tidegate.tasks.run import Run
 
-ERROR = {part: Measure(f"{part} mean squared error", "error") for part in ("test", "training")}
 EXAMPLES = 6
 """Sequences that are shown: half of them with the largest errors."""
 FAILS = 0.2
@@ -53,8 +52,7 @@ class Continued(NamedTuple):
 
 def regression_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
     """Whether the regressor is better than its baselines."""
-    part, name = scored_part(metrics)
-    return verdict(ERROR[name], metrics[part]["mse"], _counted(metrics[part]), read_baselines(run))
+    return verdict("mse", metrics, read_baselines(run))
 
 
 def regression_details(metrics: dict[str, Any]) -> str:
@@ -62,15 +60,10 @@ def regression_details(metrics: dict[str, Any]) -> str:
     part, name = scored_part(metrics)
     shown = [f"{name} R² {metrics[part]['r2']:.4f}"] if "r2" in metrics[part] else []
     if part == "test":
-        shown.append(f"training mean squared error {metrics['train']['mse']:.4g} of {_counted(metrics['train'])}")
+        shown.append(
+            f"training mean squared error {metrics['train']['mse']:.4g} of {MEASURES['mse'].counted(metrics['train'])}"
+        )
     return ", ".join(shown)
-
-
-def _counted(scored: dict[str, Any]) -> str:
-    """On how many steps and sequences, in words."""
-    n, targets = scored["n"], scored.get("targets", scored["n"])
-    sequences = counted(n, "sequence")
-    return sequences if targets == n else f"{counted(targets, 'step')} in {sequences}"
 
 
 def target_name(run: Run) -> str:
@@ -87,17 +80,7 @@ def regression_section(run: Run, title: str, metrics: dict[str, Any], history: S
     of = "training" if dataset.test is None else "test"
     where = f"{counted(len(part), 'sequence')} of the {of} set"
     y, by = target_name(run), chosen_by(metrics)
-    scores = [
-        Score(f"{called} {name}", shown(found[metric]), f"{unit}{_counted(found)}")
-        for key, called in (("test", "test"), ("train", "training"))
-        if (found := metrics.get(key))
-        for metric, name, unit, shown in (
-            ("mse", "mean squared error", f"in units of {y}², ", "{:.4g}".format),
-            ("mae", "mean absolute error", f"in units of {y}, ", "{:.4g}".format),
-            ("r2", "R²", "", "{:.4f}".format),
-        )
-        if metric in found
-    ]
+    scores = scores_of(metrics, ("mse", "mae", "r2"), {"mse": f"{y}²", "mae": y})
     curves = Pictures(
         [
             figures.learning_curve("Loss", history, metrics["kept"], by, f"in variances of {y}"),
@@ -129,7 +112,7 @@ def _baselines(run: Run, metrics: dict[str, Any]) -> list[Table]:
         return []
     own = f"{run.parameters['cell'].upper()} (this run)"
     rows = sorted([(own, metrics["test"]["mse"]), *found.items()], key=lambda row: (row[1], row[0] == own))
-    about = f"On {_counted(metrics['test'])} of the test set; smaller is better."
+    about = f"On {MEASURES['mse'].counted(metrics['test'])} of the test set; smaller is better."
     if REPEAT in found:
         about += f" “{REPEAT}” is given the true target of the step before, which the network is not."
     shown = [(name, f"{score:.4g}") for name, score in rows]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from tidegate.data import is_built_in
 from tidegate.preparation import Reading
 from tidegate.report.figures import Picture
+from tidegate.report.measures import MEASURES, PARTS
 from tidegate.report.settings import explained
 from tidegate.tasks.run import Run
 
@@ -193,13 +194,23 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def counted(n: int, noun: str) -> str:
-    """A number of things.
+def scores_of(metrics: dict[str, Any], keys: Sequence[str], units: dict[str, str] | None = None) -> list[Score]:
+    """The scores of every part, each with its unit and how much it was measured on.
 
-    >>> counted(1, "sequence"), counted(1200, "sequence")
-    ('1 sequence', '1,200 sequences')
+    Args:
+        units: of those scores that have one of the data.
     """
-    return f"{n:,} {noun}{'s'[: n != 1]}"
+    units = units or {}
+    return [
+        Score(
+            f"{called} {MEASURES[key].name}",
+            MEASURES[key].shown(metrics[part][key]),
+            (f"in units of {units[key]}, " if key in units else "of ") + MEASURES[key].counted(metrics[part]),
+        )
+        for part, called in PARTS.items()
+        for key in keys
+        if metrics.get(part, {}).get(key) is not None
+    ]
 
 
 def section(

@@ -66,37 +66,37 @@ ABOUT = {
     "decimal": "decimal sign of the file",
     "encoding": "character encoding of the file",
     "left_out": "columns that are not used",
-    "steps_columns": "columns of the steps of a wide table",
+    "step_columns": "columns of the steps of a wide table",
 }
 """What each parameter of an estimator, and each field of a Reading, means."""
-OFF = ("patience", "clip")
-"""Settings that do nothing where they have no value."""
+AUTOMATIC = "automatic"
+NONE = {"patience": "off", "clip": "off", "class_weight": "equal"}
+"""What settings that are not chosen automatically do where they have no value."""
 HIDDEN = ("verbose",)
 
 
 def explained(run: Run, model: Any, history: Sequence[dict[str, float]]) -> list[tuple[str, str, str]]:
     """Of every setting of a run its name, its value and what it does."""
-    rows = []
     automatic = {**model.design_, "steps": int(history[-1]["step"]), "epochs": round(history[-1]["epoch"], 1)}
+    shown = shown_settings(run)
+    for name, value in run.parameters.items():
+        if value is None and shown.get(name) == AUTOMATIC and automatic.get(name) is not None:
+            shown[name] = f"{_plain(automatic[name])} ({AUTOMATIC})"
+    order = list(ABOUT)
+    rows = [(name, value, ABOUT[name]) for name, value in shown.items()]
+    return sorted(rows, key=lambda row: order.index(row[0]))
+
+
+def shown_settings(run: Run) -> dict[str, str]:
+    """The value of every setting of a run, as a person writes it."""
+    shown = {}
     for name, value in run.parameters.items():
         if name in HIDDEN or (name == "epochs" and run.parameters.get("steps") is not None):
             continue
-        if value is not None:
-            shown = _plain(value)
-        elif name in OFF:
-            shown = "off"
-        elif name == "class_weight":
-            shown = "equal"
-        elif automatic.get(name) is not None:
-            shown = f"{_plain(automatic[name])} (automatic)"
-        else:
-            shown = "automatic"
-        rows.append((name, shown, ABOUT[name]))
+        shown[name] = NONE.get(name, AUTOMATIC) if value is None else _plain(value)
     for name, value in run.reading.items():
-        about = ABOUT["steps_columns" if name == "steps" else name]
-        rows.append((name, _plain(value), about))
-    order = list(ABOUT)
-    return sorted(rows, key=lambda row: order.index(row[0]))
+        shown["step_columns" if name == "steps" else name] = _plain(value)
+    return shown
 
 
 def _plain(value: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tidegate.compare.baselines import read_baselines
 from tidegate.report import figures
-from tidegate.report.classification import scored_part
+from tidegate.report.measures import counted, scored_part
 from tidegate.report.section import (
     Panel,
     Panels,
@@ -21,13 +21,13 @@ from tidegate.report.section import (
     Usage,
     chosen_by,
     console,
-    counted,
     opened,
     path_to,
     python,
+    scores_of,
     section,
 )
-from tidegate.report.verdict import Measure, Verdict, verdict
+from tidegate.report.verdict import Verdict, verdict
 from tidegate.tasks.ctc import Greedy
 from tidegate.tasks.run import Run
 from tidegate.tasks.speech import SpeechRecognizer
@@ -41,9 +41,7 @@ WORST, CONFUSIONS = 15, 20
 
 def speech_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
     """Whether the recognizer is better than its baselines."""
-    part, name = scored_part(metrics)
-    scored = metrics[part]
-    return verdict(WER[name], scored["wer"], counted(scored["words"], "word"), read_baselines(run))
+    return verdict("wer", metrics, read_baselines(run))
 
 
 def speech_details(metrics: dict[str, Any]) -> str:
@@ -75,10 +73,10 @@ def speech_section(run: Run, title: str, metrics: dict[str, Any], history: Seque
     if baselines := read_baselines(run):
         own = f"{run.parameters['cell'].upper()} (this run)"
         ranked = sorted([(own, metrics["test"]["wer"]), *baselines.items()], key=lambda row: row[1])
-        rows = [(name, f"{100 * rate:.2f} %") for name, rate in ranked]
+        shown = [(name, f"{100 * rate:.2f} %") for name, rate in ranked]
         about = f"On {counted(metrics['test']['words'], 'word')} of the test set; smaller is better."
         own_row = [name for name, _ in ranked].index(own)
-        blocks.append(Table("Baselines", ["", "word error rate"], rows, about, own=own_row))
+        blocks.append(Table("Baselines", ["", "word error rate"], shown, about, own=own_row))
     blocks += [
         Pictures(
             [
@@ -106,9 +104,9 @@ def speech_section(run: Run, title: str, metrics: dict[str, Any], history: Seque
         columns = ["file", "reference", "recognized", "word error rate"]
         blocks.append(Table("Recordings with the most errors", columns, rows, about, texts=3))
     if confused:
-        rows = [(a or NOTHING, b or NOTHING, f"{count:,}") for a, b, count in confused[:CONFUSIONS]]
+        pairs = [(a or NOTHING, b or NOTHING, f"{count:,}") for a, b, count in confused[:CONFUSIONS]]
         about = f"In the {where} set; {NOTHING} stands for an inserted or a deleted word."
-        blocks.append(Table("Confused words", ["reference", "recognized", "times"], rows, about, texts=2))
+        blocks.append(Table("Confused words", ["reference", "recognized", "times"], pairs, about, texts=2))
     some = path_to(part[0].path)
     return section(
         run,
@@ -119,12 +117,7 @@ def speech_section(run: Run, title: str, metrics: dict[str, Any], history: Seque
         title=title,
         subtitle="Speech recognition: the text of a recording.",
         verdict=speech_verdict(run, metrics),
-        scores=[
-            Score(f"{called} {label}", f"{100 * metrics[name][key]:.2f} %", f"of {count(metrics[name])}")
-            for name, called in (("test", "test"), ("train", "training"))
-            if name in metrics
-            for key, label, count in SCORES
-        ],
+        scores=scores_of(metrics, ("wer", "cer")),
         blocks=blocks,
         usage=Usage(
             python(run, f"print(model.predict([{some!r}]))  # or waveforms, or matrices of features"),
@@ -135,12 +128,7 @@ def speech_section(run: Run, title: str, metrics: dict[str, Any], history: Seque
     )
 
 
-WER = {part: Measure(f"{part} word error rate", "error rate") for part in ("test", "training")}
 NOTHING = "(nothing)"
-SCORES = (
-    ("wer", "word error rate", lambda one: counted(one["words"], "word")),
-    ("cer", "character error rate", lambda one: counted(one["n"], "recording")),
-)
 
 
 def compared(said: Sequence[str], heard: Sequence[str]) -> tuple[list[float], list[tuple[str, str, int]]]:

@@ -9,7 +9,10 @@ import numpy as np
 
 from tidegate.report import figures
 from tidegate.report.language import NAMES
+from tidegate.report.measures import counted
 from tidegate.report.section import (
+    Panel,
+    Panels,
     Pictures,
     Score,
     Section,
@@ -17,26 +20,23 @@ from tidegate.report.section import (
     Usage,
     chosen_by,
     console,
-    counted,
     opened,
     python,
+    scores_of,
     section,
 )
-from tidegate.report.verdict import Measure, Verdict, verdict
+from tidegate.report.verdict import Verdict, verdict
 from tidegate.tasks.run import Run
 
 EXAMPLES = 12
 """Test pairs that are shown."""
 DRAWN, LONGEST_DRAWN = 3, 24
 """Pairs whose attention is drawn, and their tokens at most."""
-BLEU = Measure("test BLEU", "points")
 
 
 def translation_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
     """Whether the translator is better than its baselines."""
-    scored = metrics["test"]
-    baselines = {name: one["bleu"] for name, one in scored["baselines"].items()}
-    return verdict(BLEU, scored["bleu"], counted(scored["n"], "pair"), baselines)
+    return verdict("bleu", metrics, {name: one["bleu"] for name, one in metrics["test"]["baselines"].items()})
 
 
 def translation_details(metrics: dict[str, Any]) -> str:
@@ -71,11 +71,7 @@ def translation_section(run: Run, title: str, metrics: dict[str, Any], history: 
         title=title,
         subtitle="Translation: a text in another language.",
         verdict=translation_verdict(run, metrics),
-        scores=[
-            Score(f"{where} {name}", f"{metrics[part][key]:.1f}", f"of 100, {counted(metrics[part]['n'], 'pair')}")
-            for part, where in (("test", "test"), ("train", "training"))
-            for key, name in (("bleu", "BLEU"), ("chrf", "chrF"))
-        ],
+        scores=scores_of(metrics, ("bleu", "chrf")),
         blocks=[
             Table(
                 "Baselines",
@@ -107,12 +103,21 @@ def translation_section(run: Run, title: str, metrics: dict[str, Any], history: 
     )
 
 
-def _attention(model: Any, sources: Sequence[str], translations: Sequence[str]) -> list[Pictures]:
+def _attention(model: Any, sources: Sequence[str], translations: Sequence[str]) -> list[Panels]:
     """The attention weights of the decoder over some of the sources."""
     written = [pair for pair in zip(sources, translations, strict=True) if pair[1]]
-    pictures = []
+    panels, cut, widest = [], slice(LONGEST_DRAWN), 0.0
     for source, translation in written[:DRAWN]:
-        columns, rows, shares = model.attention(source, translation)
-        cut = slice(LONGEST_DRAWN)
-        pictures.append(figures.attention("Attention weights", columns[cut], rows[cut], shares[cut, cut]))
-    return [Pictures(pictures)] if pictures else []
+        columns, rows, weights = model.attention(source, translation)
+        drawing = figures.attention(columns[cut], rows[cut], weights[cut, cut])
+        widest = max(widest, figures.attention_size(len(columns[cut]), len(rows[cut]))[0])
+        panels.append(Panel(f"{source} → {translation}", drawing))
+    if not panels:
+        return []
+    about = (
+        "Each row is a token of the translation; the darker a cell, the more the decoder attended to that token of the "
+        f"source. The first {LONGEST_DRAWN} tokens at most."
+    )
+    # At less, letters beside the axes would be smaller than 9 pixels.
+    least = f"{0.8 * 72 / 16 * widest:.1f}rem"
+    return [Panels("Attention weights", about, panels, width=least, min_width=least)]
