@@ -27,6 +27,7 @@ def evaluate(
     reading: Any = None,
 ) -> None:
     """Score a trained model."""
+    from tidegate.report.measures import lines
     from tidegate.tasks.run import evaluate as evaluate_run
 
     if data is None and reading is not None and reading.source is not None:
@@ -35,15 +36,5 @@ def evaluate(
     if as_json:
         typer.echo(json.dumps(scores))
         return
-    for part, metrics in scores.items():
-        for name, value in metrics.items():
-            if isinstance(value, (int, float)):
-                typer.echo(f"{part} {name}: {value:.6g}")
-        for name, found in metrics.get("baselines", {}).items():
-            scored = ", ".join(f"{metric} {value:.6g}" for metric, value in found.items() if value is not None)
-            typer.echo(f"  {name}: {scored}")
-        for label, found in metrics.get("classes", {}).items():
-            typer.echo(
-                f"  {label}: precision {found['precision']:.3f}, recall {found['recall']:.3f}, f1 {found['f1']:.3f} "
-                f"(n {found['n']:,})"
-            )
+    for line in lines(scores):
+        typer.echo(line)

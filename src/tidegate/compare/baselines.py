@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +16,8 @@ import torch
 from tidegate.compare.verdict import REPEAT, Contestant
 from tidegate.data import Dataset, Sequences
 from tidegate.errors import RunError
+from tidegate.preparation import Reading
+from tidegate.tasks.error_rates import error_rates
 from tidegate.tasks.run import Run, write_json
 
 FEATURES = 5000
@@ -38,10 +41,13 @@ def baselines_of(task: str, dataset: Dataset) -> dict[str, Contestant]:
 def write_baselines(run: Run) -> None:
     """Keep the score of each baseline on a run's test part in its folder, unless they are there already.
 
-    Those of forecasts and of texts stand beside their scores.
+    Those of forecasting, language and translation are in the run's metrics.
     """
     path = run.folder / BASELINES
-    if run.task not in ("classification", "regression") or path.exists():
+    if run.task not in ("classification", "regression", "speech") or path.exists():
+        return
+    if run.task == "speech":
+        write_json(path, _of_speech(run))
         return
     model, dataset = run.model(), run.dataset
     found: dict[str, float] = {}
@@ -50,6 +56,18 @@ def write_baselines(run: Run) -> None:
         contestants = baselines_of(run.task, replace(dataset, train=train, test=test))
         found = {name: float(one.scores.mean()) for name, one in contestants.items()}
     write_json(path, found)
+
+
+def _of_speech(run: Run) -> dict[str, float]:
+    """The word error rate of the most frequent transcript for every recording, and of no text at all."""
+    model = run.model()
+    material = model.material(model, run.data, Reading(**run.reading), None, None)
+    if not material.test:
+        return {}
+    (text, _), *_ = Counter(model.normalized([one.text or "" for one in material.train])).most_common(1)
+    said = model.normalized([one.text or "" for one in material.test])
+    simple = {"most frequent transcript": text, "empty transcript": ""}
+    return {name: float(error_rates(said, [one] * len(said))["wer"]) for name, one in simple.items()}
 
 
 def read_baselines(run: Run) -> dict[str, float]:

@@ -14,10 +14,11 @@ def curve() -> Dataset:
     >>> dataset.train.x.shape, dataset.train.y.shape
     ((1, 1000, 1), (1000, 1))
     """
-    return Dataset("curve", train=_sampled(-3, 3), test=_sampled(-3, 3.1))
+    return Dataset("curve", train=sampled(-3, 3), test=sampled(-3, 3.1))
 
 
-def _sampled(start: float, stop: float) -> Sequences:
-    x = np.linspace(start, stop, 1000)[None, :, None]
+def sampled(start: float, stop: float, steps: int = 1000) -> Sequences:
+    """The curve as one sequence, at equal distances."""
+    x = np.linspace(start, stop, steps)[None, :, None]
     sequences = as_sequences(x)
     return sequences.with_targets(as_targets(np.sin(3 * x) + x, sequences), per_step=True)

@@ -1,4 +1,4 @@
-"""The page of a forecaster: what it says of the steps that it has not seen, beside what came."""
+"""The page of a forecaster: forecasts of the test part beside the actual values."""
 
 from __future__ import annotations
 
@@ -9,93 +9,102 @@ import numpy as np
 
 from tidegate.report import figures
 from tidegate.report.figures import Picture
-from tidegate.report.section import chosen_by, opened, section
-from tidegate.tasks.backtest import BASELINES, MODEL, best_baseline
+from tidegate.report.measures import MEASURES, counted
+from tidegate.report.section import (
+    Pictures,
+    Section,
+    Table,
+    Usage,
+    chosen_by,
+    console,
+    opened,
+    python,
+    scores_of,
+    section,
+)
+from tidegate.report.verdict import Verdict, verdict
+from tidegate.tasks.backtest import BASELINES, MODEL
 from tidegate.tasks.forecasting import QUANTILES, Forecaster
 from tidegate.tasks.run import Run
 
-NAMES = {
-    "mase": "MASE",
-    "smape": "sMAPE",
-    "rmse": "RMSE",
-    "weighted_quantile_loss": "weighted quantile loss",
-    "coverage_80": "in the 80 % interval",
-    "coverage_95": "in the 95 % interval",
-}
+METRICS = ("mase", "smape", "rmse", "weighted_quantile_loss", "coverage_80", "coverage_95")
 DRAWN = 4
-"""Series that are drawn: the first ones, and as many that went worst."""
+"""Series that are drawn: the first ones, and as many of those with the largest errors."""
 BOUNDS = [QUANTILES.index(level) for level in (0.025, 0.1, 0.5, 0.9, 0.975)]
 
 
-def verdict(scored: dict[str, Any]) -> str:
-    """Whether the network is worth it, in a sentence; empty where nothing can be compared."""
+def forecast_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
+    """Whether the forecaster is better than its baselines."""
+    scored = metrics["test"]
+    baselines = {name: one["mase"] for name, one in scored["baselines"].items() if one["mase"] is not None}
     if scored["mase"] is None:
-        return ""
-    ahead = best_baseline(scored)
-    if ahead is not None:
-        return f"the {ahead[0]} forecast is better: MASE {ahead[1]:.3g} against {scored['mase']:.3g}"
-    known = {name: one["mase"] for name, one in scored["baselines"].items() if one["mase"] is not None}
-    name = min(known, key=lambda one: known[one])
-    return f"better than the simplest methods, of which {name} has a MASE of {known[name]:.3g}"
+        return Verdict(None, "no MASE, since the series are constant: no comparison with the baselines")
+    return verdict("mase", metrics, baselines)
 
 
-def forecast_summary(title: str, metrics: dict[str, Any]) -> str:
-    """The scores of a finished run in a line, which begins with the method that is better, where one is."""
+def forecast_details(metrics: dict[str, Any]) -> str:
+    """The other scores, in a line."""
     scored = metrics["test"]
-    says = verdict(scored)
-    beaten = best_baseline(scored) is not None
-    mase = "none" if scored["mase"] is None else f"{scored['mase']:.3g}"
-    line = (
-        f"{title}: test MASE {mase}, sMAPE {scored['smape']:.3g} % of {scored['n']:,} series; "
-        f"80 % interval holds {100 * scored['coverage_80']:.0f} % "
-        f"({metrics['seconds']:.0f} s, {metrics['parameters']:,} parameters)"
-    )
-    if not says:
-        return line
-    return f"{says[0].upper()}{says[1:]}\n{line}" if beaten else f"{line}; {says}"
+    return f"sMAPE {scored['smape']:.3g} %, {100 * scored['coverage_80']:.0f} % of the values in the 80 % interval"
 
 
-def forecast_section(
-    run: Run, title: str, metrics: dict[str, Any], history: Sequence[dict[str, float]]
-) -> dict[str, Any]:
-    """What the page says of a run."""
+def forecast_section(run: Run, title: str, metrics: dict[str, Any], history: Sequence[dict[str, float]]) -> Section:
+    """The section of a run."""
     scored = metrics["test"]
-    model, material, changed = opened(run)
-    pictures = [
-        *_forecasts(model, material, scored),
-        _by_horizon(scored),
-        figures.learning_curve("Loss", history, metrics["kept"], chosen_by(metrics)),
+    model, material, notes = opened(run)
+    n = f"{counted(scored['forecasts'], 'forecast')} of {scored['n']:,} series"
+    own = f"{run.parameters['cell'].upper()} (this run)"
+    methods = [
+        (name, *(_shown(metric, one[metric]) for metric in ("mase", "smape", "rmse")))
+        for name, one in sorted(
+            [(own, scored), *scored["baselines"].items()],
+            key=lambda row: np.inf if row[1]["mase"] is None else row[1]["mase"],
+        )
     ]
-    counted = f"{scored['forecasts']:,} forecast{'s'[: scored['forecasts'] != 1]} of {scored['n']:,} series"
-    shown = [(NAMES[name], _shown(name, scored[name]), counted) for name in NAMES]
+    blocks: list[Any] = [
+        Table(
+            "Baselines",
+            ["", "MASE", "sMAPE", f"RMSE (units of {material.whole.target})"],
+            methods,
+            f"On {n}; smaller is better. A MASE below 1 is better than the seasonal naive method on the training data.",
+            own=[name for name, *_ in methods].index(own),
+        ),
+        Pictures(_forecasts(model, material, scored)),
+        Pictures(
+            [
+                _by_horizon(scored),
+                figures.learning_curve("Loss", history, metrics["kept"], chosen_by(metrics), "scaled quantile loss"),
+            ]
+        ),
+    ]
+    if scored["n"] > 1:
+        worst = [(name, f"{value:.3g}") for name, value in scored["worst"]]
+        blocks.append(Table("Series with the largest errors", ["series", "MASE"], worst))
     return section(
         run,
-        title,
+        model,
         metrics,
         history,
-        f"forecasting {run.parameters['horizon']} steps ahead",
-        scores=shown,
-        methods=[
-            (name, *(_shown(metric, one[metric]) for metric in ("mase", "smape", "rmse")))
-            for name, one in [("this model", scored), *scored["baselines"].items()]
-        ],
-        worst=[(name, f"{value:.3g}") for name, value in scored["worst"]] if scored["n"] > 1 else [],
-        notes=[note for note in (verdict(scored), *run.notes, *changed) if note],
-        pictures=pictures,
-        forecasts=True,
+        "loss",
+        title=title,
+        subtitle=f"Forecasting: {counted(run.parameters['horizon'], 'step')} ahead, with quantiles.",
+        verdict=forecast_verdict(run, metrics),
+        scores=scores_of(metrics, METRICS, {"rmse": material.whole.target}),
+        blocks=blocks,
+        usage=Usage(
+            python(run, "print(model.predict())  # the steps after the end of the training data"),
+            [console(run, "predict"), console(run, "evaluate")],
+        ),
+        notes=notes,
     )
 
 
-def _shown(name: str, value: float | None) -> str:
-    if value is None:
-        return "none"
-    if name.startswith("coverage"):
-        return f"{100 * value:.0f} %"
-    return f"{value:.3g} %" if name == "smape" else f"{value:.4g}"
+def _shown(metric: str, value: float | None) -> str:
+    return "none" if value is None else MEASURES[metric].shown(value)
 
 
 def _forecasts(model: Forecaster, material: Any, scored: dict[str, Any]) -> list[Picture]:
-    """The last forecasts of some series, and of those that went worst."""
+    """The last forecasts of some series, and of those with the largest errors."""
     panel = material.whole
     by_name = {str(name): n for n, name in enumerate(panel.ids)}
     worst = [by_name[name] for name, _ in scored["worst"] if name in by_name][:DRAWN]
@@ -107,7 +116,7 @@ def _forecasts(model: Forecaster, material: Any, scored: dict[str, Any]) -> list
         which = np.flatnonzero(material.rows == n)[-6:]
         found = model.forecast(panel, material.rows[which], material.ends[which])
         name = f"Series {panel.ids[n]}" if panel.named else panel.target
-        title = f"{name}: forecasts and what came" + (", among the worst" if n in worst else "")
+        title = f"{name}: forecasts and actual values" + (" (among the largest errors)" if n in worst else "")
         pictures.append(_forecast(title, panel, n, material.ends[which], found))
     return pictures
 
@@ -126,4 +135,4 @@ def _forecast(title: str, panel: Any, n: int, ends: np.ndarray, found: np.ndarra
 
 def _by_horizon(scored: dict[str, Any]) -> Picture:
     curves = {"this model" if name == MODEL else name: scored["by_horizon"][name] for name in (MODEL, *BASELINES)}
-    return figures.error_by_horizon("Error by horizon", curves, "absolute error, scaled as MASE")
+    return figures.error_by_horizon("Error by horizon", curves, "mean absolute scaled error")

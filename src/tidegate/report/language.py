@@ -1,4 +1,4 @@
-"""The page of a language model: what it expected of a text, what it makes itself, and what its units follow."""
+"""The page of a language model: the surprise at each token of a text, generated text, and what features follow."""
 
 from __future__ import annotations
 
@@ -8,14 +8,32 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tidegate.report import figures
-from tidegate.report.page import facts
-from tidegate.report.section import chosen_by, opened, section
+from tidegate.report.section import (
+    Passage,
+    Pictures,
+    Score,
+    Section,
+    Table,
+    Texts,
+    Usage,
+    chosen_by,
+    console,
+    opened,
+    python,
+    scores_of,
+    section,
+)
+from tidegate.report.verdict import Verdict, verdict
 from tidegate.tasks.language import NATS_PER_BIT, LanguageModel
 from tidegate.tasks.run import Run
 
 PASSAGE, LOOKED_AT = 700, 6000
-"""Units of the test part that are shown, and in which features are looked for."""
+"""Tokens of the test text that are shown, and in which the features of the text are looked for."""
+PROMPT = 40
+"""Characters of the prompt in the code to copy, at most."""
 SAMPLE, TEMPERATURES = 400, (0.5, 0.8, 1.0)
+NAMES = {"char": "characters", "byte": "bytes", "bpe": "subwords"}
+"""What the tokens of each unit are called."""
 MOST_BITS = 8.0
 """Of the darkest color."""
 LEAST_CORRELATION, FOLLOWED = 0.4, 3
@@ -28,72 +46,80 @@ class Sign(NamedTuple):
     text: str
     color: str
     about: str
-    """What a pointer over it is told."""
+    """Its tooltip."""
 
 
-def language_verdict(scored: dict[str, Any]) -> str:
-    """Whether the network is worth it, in a sentence."""
-    name, bits = _best_baseline(scored)
-    own = scored["bits_per_character"]
-    if own >= bits:
-        return f"{name} needs fewer bits: {bits:.3g} a character against {own:.3g}"
-    return f"fewer bits than the simple methods, of which {name} needs {bits:.3g} a character"
+def language_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
+    """Whether the language model is better than its baselines."""
+    found = metrics["test"]["baselines"].items()
+    return verdict("bits_per_character", metrics, {name: one["bits_per_character"] for name, one in found})
 
 
-def _best_baseline(scored: dict[str, Any]) -> tuple[str, float]:
-    bits = {name: one["bits_per_character"] for name, one in scored["baselines"].items()}
-    name = min(bits, key=lambda one: bits[one])
-    return name, bits[name]
-
-
-def language_summary(title: str, metrics: dict[str, Any]) -> str:
-    """The scores of a finished run in a line, which begins with the method that is better, where one is."""
-    scored = metrics["test"]
-    says = language_verdict(scored)
-    line = (
-        f"{title}: test {scored['nats_per_character']:.4g} nats ({scored['bits_per_character']:.4g} bits) a character "
-        f"of {scored['n']:,} ({metrics['seconds']:.0f} s, {metrics['parameters']:,} parameters)"
+def language_details(metrics: dict[str, Any]) -> str:
+    """The other scores, in a line."""
+    train = metrics["train"]
+    return (
+        f"test {metrics['test']['nats_per_character']:.4g} nats per character, "
+        f"training {train['bits_per_character']:.4g} bits per character of {train['n']:,}"
     )
-    if _best_baseline(scored)[1] <= scored["bits_per_character"]:
-        return f"{says}\n{line}"
-    return f"{line}; {says}"
 
 
-def language_section(
-    run: Run, title: str, metrics: dict[str, Any], history: Sequence[dict[str, float]]
-) -> dict[str, Any]:
-    """What the page says of a run."""
+def language_section(run: Run, title: str, metrics: dict[str, Any], history: Sequence[dict[str, float]]) -> Section:
+    """The section of a run."""
     scored = metrics["test"]
-    model, material, changed = opened(run)
-    own = (run.parameters["cell"].upper(), scored["bits_per_character"], True)
-    others = [(name, one["bits_per_character"], False) for name, one in scored["baselines"].items()]
+    model, material, notes = opened(run)
+    own = (f"{run.parameters['cell'].upper()} (this run)", scored["bits_per_character"])
+    others = [(name, one["bits_per_character"]) for name, one in scored["baselines"].items()]
     rows = sorted([own, *others], key=lambda row: row[1])
-    shown = [
-        (f"{where} {name}", f"{metrics[part][key]:.4g}", f"{metrics[part]['n']:,} characters")
-        for part, where in (("test", "test"), ("train", "training"))
-        for key, name in (("nats_per_character", "nats a character"), ("bits_per_character", "bits a character"))
-    ]
-    shown.append(("test perplexity", f"{scored['perplexity']:.4g}", f"{scored['units']:,} units"))
+    token = NAMES[model.unit]
+    scores = scores_of(metrics, ("bits_per_character", "nats_per_character", "perplexity"))
+    about = f"On the {scored['n']:,} characters of the test text; fewer bits are better."
+    curve = figures.learning_curve("Loss", history, metrics["kept"], chosen_by(metrics), "nats per token")
+    prompt = " ".join(material.test[0].split()[:2])[:PROMPT]
     return section(
         run,
-        title,
+        model,
         metrics,
         history,
-        "language: what comes next in a text",
-        scores=shown,
-        baselines=[(name, f"{bits:.3f} bits a character", is_own) for name, bits, is_own in rows],
-        notes=[language_verdict(scored), *run.notes, *changed],
-        pictures=[figures.learning_curve("Loss, nats a unit", history, metrics["kept"], chosen_by(metrics))],
-        samples=[(heat, _shown(model.generate(length=SAMPLE, temperature=heat))) for heat in TEMPERATURES],
-        passages=passages(model, material.test[0]),
-        parameters={**run.parameters, **model.design_},
-        language=True,
-        facts={"vocabulary": f"{model.units_.size:,} {model.unit}", **facts(metrics, history)},
+        "loss",
+        title=title,
+        subtitle="Language modeling: the next token of a text.",
+        verdict=language_verdict(run, metrics),
+        scores=scores,
+        blocks=[
+            Table(
+                "Baselines",
+                ["", "bits per character"],
+                [(name, f"{bits:.3f}") for name, bits in rows],
+                about,
+                own=rows.index(own),
+            ),
+            Pictures([curve]),
+            Texts(
+                "Generated text",
+                f"{SAMPLE} characters at three temperatures: the lower, the more probable the text.",
+                [
+                    (f"temperature {heat}", _shown(model.generate(length=SAMPLE, temperature=heat)))
+                    for heat in TEMPERATURES
+                ],
+            ),
+            *passages(model, material.test[0]),
+        ],
+        usage=Usage(
+            python(
+                run,
+                f"print(model.generate({prompt!r}, length=200))",
+                f"print(model.score({prompt!r}))  # nats and bits per character",
+            ),
+            [console(run, "generate", "--prompt", prompt, "--length", "200"), console(run, "evaluate")],
+        ),
+        notes=notes,
+        more_facts=[Score("vocabulary", f"{model.units_.size:,}", token)],
     )
 
 
-def passages(model: LanguageModel, text: str) -> list[tuple[str, str, list[Sign]]]:
-    """Passages of a text, colored: by what each unit costs, and by units of the state that follow something."""
+def passages(model: LanguageModel, text: str) -> list[Passage]:
+    """Passages of a text, colored by the bits of each token, and by features of the state that follow something."""
     text = text[: LOOKED_AT if model.unit == "char" else 4 * LOOKED_AT]
     nats, states = model.surprise(text)
     numbers = model.units_.encode(text)
@@ -103,8 +129,11 @@ def passages(model: LanguageModel, text: str) -> list[tuple[str, str, list[Sign]
         Sign(piece, f"rgba(213, 94, 0, {min(bits / MOST_BITS, 1) * 0.75:.2f})", f"{bits:.1f} bits")
         for piece, bits in zip(pieces[:PASSAGE], nats[:PASSAGE], strict=False)
     ]
-    about = f"The darker, the less it was expected: white for 0 bits, the darkest for {MOST_BITS:.0f} or more."
-    found = [("What the model did not expect in the test part", about, surprise)]
+    about = (
+        f"The beginning of the test text. The darker a token, the less probable it was to the model: white for 0 bits, "
+        f"darkest for {MOST_BITS:.0f} bits or more."
+    )
+    found = [Passage("Surprise of the model", about, surprise)]
     # The state before a unit is the one after that before it.
     after = np.concatenate([states[1:], states[-1:]])
     for name, unit, correlation in followers(pieces, after):
@@ -113,9 +142,9 @@ def passages(model: LanguageModel, text: str) -> list[tuple[str, str, list[Sign]
             Sign(piece, _diverging(value), f"{value:+.2f}")
             for piece, value in zip(pieces[:PASSAGE], values, strict=False)
         ]
-        title = f"Unit {unit + 1} of the state follows {name}"
-        about = f"Blue below zero, orange above (correlation {correlation:+.2f} over {len(pieces):,} units)."
-        found.append((title, about, signs))
+        title = f"Feature {unit + 1} of the hidden state follows {name}"
+        about = f"Blue below zero, orange above (correlation {correlation:+.2f} over {len(pieces):,} tokens)."
+        found.append(Passage(title, about, signs))
     return found
 
 
@@ -130,10 +159,10 @@ def _diverging(value: float) -> str:
 
 
 def followers(pieces: Sequence[str], states: np.ndarray) -> list[tuple[str, int, float]]:
-    """Units of the state [N, H] that follow a feature of the text (Karpathy et al. 2015), the closest first.
+    """Features of the state [N, H] that follow a property of the text (Karpathy et al. 2015), the closest first.
 
     Returns:
-        The name of the feature, the unit, and their correlation.
+        The name of the property, the number of the feature, and their correlation.
     """
     centered = states - states.mean(axis=0)
     norms = np.sqrt((centered**2).sum(axis=0))

@@ -1,102 +1,123 @@
-"""The page of a translator: translations beside their references, and what attention looked at."""
+"""The page of a translator: translations beside their references, and attention weights."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tidegate.report import figures
-from tidegate.report.page import facts
-from tidegate.report.section import chosen_by, opened, section
+from tidegate.report.language import NAMES
+from tidegate.report.measures import counted
+from tidegate.report.section import (
+    Panel,
+    Panels,
+    Pictures,
+    Score,
+    Section,
+    Table,
+    Usage,
+    chosen_by,
+    console,
+    opened,
+    python,
+    scores_of,
+    section,
+)
+from tidegate.report.verdict import Verdict, verdict
 from tidegate.tasks.run import Run
 
 EXAMPLES = 12
 """Test pairs that are shown."""
-DRAWN, LONGEST_DRAWN = 3, 40
-"""Pairs whose attention is drawn, and units of them that are."""
+DRAWN, LONGEST_DRAWN = 3, 24
+"""Pairs whose attention is drawn, and their tokens at most."""
 
 
-def translation_verdict(scored: dict[str, Any]) -> str:
-    """Whether the network is worth it, in a sentence."""
-    name, bleu = _best_baseline(scored)
-    if bleu > scored["bleu"]:
-        return f"{name} has a higher BLEU: {bleu:.1f} against {scored['bleu']:.1f}"
-    return f"{name} has {bleu:.1f}"
+def translation_verdict(run: Run, metrics: dict[str, Any]) -> Verdict:
+    """Whether the translator is better than its baselines."""
+    return verdict("bleu", metrics, {name: one["bleu"] for name, one in metrics["test"]["baselines"].items()})
 
 
-def _best_baseline(scored: dict[str, Any]) -> tuple[str, float]:
-    bleu = {name: one["bleu"] for name, one in scored["baselines"].items()}
-    name = max(bleu, key=lambda one: bleu[one])
-    return name, bleu[name]
-
-
-def translation_summary(title: str, metrics: dict[str, Any]) -> str:
-    """The scores of a finished run in a line, which begins with the method that is better, where one is."""
-    scored = metrics["test"]
-    says = translation_verdict(scored)
-    line = (
-        f"{title}: test BLEU {scored['bleu']:.1f}, chrF {scored['chrf']:.1f} of {scored['n']:,} pairs "
-        f"({metrics['seconds']:.0f} s, {metrics['parameters']:,} parameters)"
+def translation_details(metrics: dict[str, Any]) -> str:
+    """The other scores, in a line."""
+    train = metrics["train"]
+    return (
+        f"test chrF {metrics['test']['chrf']:.1f}, training BLEU {train['bleu']:.1f} of {counted(train['n'], 'pair')}"
     )
-    if _best_baseline(scored)[1] > scored["bleu"]:
-        return f"{says}\n{line}"
-    return f"{line}; {says}"
 
 
-def translation_section(
-    run: Run, title: str, metrics: dict[str, Any], history: Sequence[dict[str, float]]
-) -> dict[str, Any]:
-    """What the page says of a run."""
+def translation_section(run: Run, title: str, metrics: dict[str, Any], history: Sequence[dict[str, float]]) -> Section:
+    """The section of a run."""
     scored = metrics["test"]
-    model, material, changed = opened(run)
+    model, material, notes = opened(run)
     test = material.test
     rows = np.linspace(0, len(test) - 1, min(EXAMPLES, len(test))).astype(int).tolist()
     some = test[rows]
     translations = model.predict(some.source)
-    notes = [*run.notes, *changed]
-    if _best_baseline(scored)[1] > scored["bleu"]:
-        notes.insert(0, translation_verdict(scored))
-    chosen = chosen_by(metrics)
-    own = (run.parameters["cell"].upper(), scored["bleu"], scored["chrf"], True)
-    others = [(name, one["bleu"], one["chrf"], False) for name, one in scored["baselines"].items()]
+    by = chosen_by(metrics)
+    own = (f"{run.parameters['cell'].upper()} (this run)", scored["bleu"], scored["chrf"])
+    others = [(name, one["bleu"], one["chrf"]) for name, one in scored["baselines"].items()]
     ranked = sorted([own, *others], key=lambda row: -row[1])
-    pictures = [
-        figures.learning_curve("Loss, nats a unit", history, metrics["kept"], chosen),
-        figures.score_curve("Next unit of the target", history, metrics["kept"], "accuracy", chosen),
-        *_attention(model, some.source, translations),
-    ]
-    shown = [
-        (f"{where} {name}", f"{metrics[part][key]:.1f}", f"{metrics[part]['n']:,} pairs")
-        for part, where in (("test", "test"), ("train", "training"))
-        for key, name in (("bleu", "BLEU"), ("chrf", "chrF"))
-    ]
+    shown = list(zip(some.source, some.target, translations, strict=True))
+    n = counted(scored["n"], "test pair")
+    first, reference = some.source[0], some.target[0]
     return section(
         run,
-        title,
+        model,
         metrics,
         history,
-        "translation",
-        scores=shown,
-        baselines=[(name, f"BLEU {bleu:.1f}, chrF {chrf:.1f}", is_own) for name, bleu, chrf, is_own in ranked],
+        "accuracy of the next token",
+        title=title,
+        subtitle="Translation: a text in another language.",
+        verdict=translation_verdict(run, metrics),
+        scores=scores_of(metrics, ("bleu", "chrf")),
+        blocks=[
+            Table(
+                "Baselines",
+                ["", "BLEU", "chrF"],
+                [(name, f"{bleu:.1f}", f"{chrf:.1f}") for name, bleu, chrf in ranked],
+                f"On {n}, of 100; more is better. sacrebleu's signatures: BLEU {scored['bleu_signature']}; "
+                f"chrF {scored['chrf_signature']}.",
+                own=ranked.index(own),
+            ),
+            Pictures(
+                [
+                    figures.learning_curve("Loss", history, metrics["kept"], by, "nats per token"),
+                    figures.score_curve(
+                        "Accuracy of the next token of the target", history, metrics["kept"], "accuracy", by
+                    ),
+                ]
+            ),
+            Table("Translations", ["source", "reference", "translation"], shown, f"{len(shown)} of {n}.", texts=3),
+            *_attention(model, some.source, translations),
+        ],
+        usage=Usage(
+            python(
+                run, f"print(model.predict([{first!r}]))", f"print(model.score([{first!r}], [{reference!r}]))  # BLEU"
+            ),
+            [console(run, "predict", first), console(run, "evaluate")],
+        ),
         notes=notes,
-        pictures=pictures,
-        translations=list(zip(some.source, some.target, translations, strict=True)),
-        translates=some.source[0],
-        translates_in_a_shell=shlex.quote(some.source[0]),
-        parameters={**run.parameters, "BLEU": scored["bleu_signature"], "chrF": scored["chrf_signature"]},
-        facts={"vocabulary": f"{model.units_.size:,} {model.unit}", **facts(metrics, history)},
+        more_facts=[Score("vocabulary", f"{model.units_.size:,}", NAMES[model.unit])],
     )
 
 
-def _attention(model: Any, sources: Sequence[str], translations: Sequence[str]) -> list[figures.Picture]:
-    """Where the decoder looked while it wrote some of the translations."""
-    pictures = []
+def _attention(model: Any, sources: Sequence[str], translations: Sequence[str]) -> list[Panels]:
+    """The attention weights of the decoder over some of the sources."""
     written = [pair for pair in zip(sources, translations, strict=True) if pair[1]]
+    panels, cut, widest = [], slice(LONGEST_DRAWN), 0.0
     for source, translation in written[:DRAWN]:
-        columns, rows, shares = model.attention(source, translation)
-        cut = slice(LONGEST_DRAWN)
-        pictures.append(figures.attention("Attention while translating", columns[cut], rows[cut], shares[cut, cut]))
-    return pictures
+        columns, rows, weights = model.attention(source, translation)
+        drawing = figures.attention(columns[cut], rows[cut], weights[cut, cut])
+        widest = max(widest, figures.attention_size(len(columns[cut]), len(rows[cut]))[0])
+        panels.append(Panel(f"{source} → {translation}", drawing))
+    if not panels:
+        return []
+    about = (
+        "Each row is a token of the translation; the darker a cell, the more the decoder attended to that token of the "
+        f"source. The first {LONGEST_DRAWN} tokens at most."
+    )
+    # At less, letters beside the axes would be smaller than 9 pixels.
+    least = f"{0.8 * 72 / 16 * widest:.1f}rem"
+    return [Panels("Attention weights", about, panels, width=least, min_width=least)]
