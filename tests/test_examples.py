@@ -24,7 +24,7 @@ def test_demo(tmp_path, capsys, tiny):
     assert page == tmp_path / "demo" / "report.html"
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("LSTM on digits")
-    assert said[1].startswith("GRU on curve")
+    assert said[2].startswith("GRU on curve")
     assert said[-2:] == [str(page), str(tmp_path / "demo" / "comparison" / "report.html")]
     assert (tmp_path / "demo" / "comparison" / "comparison.json").exists()
 
