@@ -24,7 +24,7 @@ def test_demo(tmp_path, capsys, tiny):
     assert page == tmp_path / "demo" / "report.html"
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("LSTM on digits")
-    assert said[1].startswith("GRU on curve")
+    assert said[2].startswith("GRU on curve")
     compared = [tmp_path / "demo" / f"compare-{data}" for _, data, _ in demo.COMPARED]
     assert said[-3:] == [str(page), *(str(folder / "report.html") for folder in compared)]
     assert all((folder / "comparison.json").exists() for folder in compared)

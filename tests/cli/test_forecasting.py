@@ -38,7 +38,7 @@ def test_a_run_says_first_where_a_simple_method_wins(tmp_path, capsys):
     command = ["fit", "forecasting", str(tmp_path / "a.csv"), "--target", "sold", "--horizon", "5", *SMALL]
     assert run([*command, "--out", str(tmp_path / "run")]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("The seasonal naive forecast is better: MASE ")
+    assert said.out.startswith("LSTM on a: not better than the baseline “seasonal naive”: test MASE ")
     assert "a step a day, 2020-01-01 to 2020-02-29" in said.err
     assert (tmp_path / "run" / "report.html").exists()
 
@@ -50,7 +50,7 @@ def test_evaluate_sets_the_simplest_methods_beside(finished, capsys):
     assert (scored["n"], scored["forecasts"]) == (2, 4)
     assert scored == json.loads((finished / "run" / "metrics.json").read_text())["test"]
     assert run(["evaluate", str(finished / "run")]) == 0
-    assert "seasonal naive: mase" in capsys.readouterr().out
+    assert "baseline “seasonal naive”: MASE" in capsys.readouterr().out
 
 
 def test_predict_goes_on_after_the_end(finished, capsys):
@@ -67,7 +67,7 @@ def test_predict_goes_on_after_the_end(finished, capsys):
 
 def test_the_page_shows_forecasts_and_what_came(finished):
     page = (finished / "run" / "report.html").read_text()
-    for words in ("forecasts and what came", "Error by horizon", "Beside the simplest methods", "went worst"):
+    for words in ("forecasts and actual values", "Error by horizon", "Baselines", "largest errors"):
         assert words in page
     assert run(["report", str(finished / "run")]) == 0
     assert (finished / "run" / "report.html").read_text() == page

@@ -35,12 +35,13 @@ def test_a_run_says_what_simpler_methods_need(finished, capsys):
     assert scored["n"] == round(0.1 * len(text()))
 
 
-def test_the_summary_begins_with_what_is_better(tmp_path, capsys):
+def test_the_summary_begins_with_the_verdict(tmp_path, capsys):
     (tmp_path / "tide.txt").write_text(text())
     command = ["fit", "language", str(tmp_path / "tide.txt"), *SMALL, "--steps", "2", "--out", str(tmp_path / "run")]
     assert run(command) == 0
     said = capsys.readouterr()
-    assert "needs fewer bits: " in said.out.splitlines()[0]
+    assert said.out.startswith("LSTM on tide: not better than the baseline “")
+    assert "test bits per character" in said.out.splitlines()[0]
     assert "different; tested on the end" in said.err
 
 
@@ -56,7 +57,7 @@ def test_generate_writes_the_same_for_the_same_seed(finished, capsys):
 
 def test_the_page_shows_what_was_expected(finished):
     page = (finished / "run" / "report.html").read_text()
-    for words in ("What it writes", "temperature 0.8", "did not expect", "Beside simple methods", "bits a character"):
+    for words in ("Generated text", "temperature 0.8", "Surprise of the model", "Baselines", "bits per character"):
         assert words in page
     assert run(["report", str(finished / "run")]) == 0
     assert (finished / "run" / "report.html").read_text() == page

@@ -132,7 +132,7 @@ def test_a_language_model_is_asked(finished, tmp_path, capsys):
 
 def test_the_page_shows_what_was_heard(finished):
     page = (finished / "run" / "report.html").read_text()
-    for words in ("word error rate", "heard as", "Where characters were heard", "predict", "some.wav"):
+    for words in ("word error rate", "recognized as", "Spectrograms", "most frequent transcript", "predict"):
         assert words in page
     assert run(["report", str(finished / "run")]) == 0
     assert (finished / "run" / "report.html").read_text() == page
@@ -195,7 +195,7 @@ def test_odd_sounds_are_read_and_told(tmp_path, capsys):
     for words in ("1 file of 16,000 Hz is resampled to 8,000 Hz", "1 recording is silent", "1 row repeated"):
         assert words in said
     page = (tmp_path / "run" / "report.html").read_text()
-    for words in ("The worst sentences (test data)", "Confused words", "(nothing)"):
+    for words in ("Recordings with the most errors", "Confused words", "(nothing)"):
         assert words in page
 
 

@@ -248,7 +248,7 @@ def test_a_run_tells_scores_by_class_with_their_numbers(finished):
     assert np.sum(metrics["test"]["confusion_matrix"]) == 8
     page = (finished / "report.html").read_text()
     assert "8 sequences" in page and "macro F1" in page
-    assert f'tg.load("{finished}")' in page
+    assert f"tg.load(&#39;{finished}&#39;)" in page
 
 
 def test_evaluate_says_where_the_data_has_changed(source, tmp_path, capsys):
@@ -320,14 +320,14 @@ def test_constant_channels_few_sequences_and_no_test_part_are_said(tmp_path, cap
     assert "all channels are constant" in said.err
     assert "no test part of 8 sequences" in said.err
     assert "the training data chooses the kept model" in said.err
-    assert "test" not in said.out.split("\n")[0].replace("test part", "")
+    assert "test" not in said.out.split("\n")[0].replace("no test set", "")
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "8 sequences of training data" in page
+    assert "8 sequences of the training set" in page
     assert "all channels are constant" in page
     capsys.readouterr()
     assert run(["evaluate", str(tmp_path / "out")]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("train accuracy") and "scores are of the training data" in said.err
+    assert said.out.startswith("training accuracy") and "scores are of the training data" in said.err
 
 
 @pytest.mark.parametrize(

@@ -401,7 +401,11 @@ def test_the_svg_needs_nothing_from_elsewhere_and_shares_a_page(picture):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", sorted(IMAGES.glob("*.svg")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted(path for path in IMAGES.glob("*.svg") if path.stem.partition("-")[0] in DESCRIPTIONS),
+    ids=lambda path: path.name,
+)
 def test_the_stored_drawings_are_those_of_the_command(path, capsys):
     cell, _, unrolled = path.stem.partition("-")
     assert run(["draw", cell, *(f"--{option}" for option in unrolled.split())]) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tidegate.report.language import FEATURES, _shown, followers, language_verdict
+from tidegate.report.language import FEATURES, _shown, followers
 
 TEXT = 'He said "go home" and LEFT.\n\nThe next line is longer, and "so is this" one.\nThe last is here.\n' * 20
 
@@ -33,10 +33,3 @@ def test_features_are_what_they_say():
 
 def test_control_characters_are_no_html():
     assert _shown("a\x00\n\tb\x1f") == "a\ufffd\n\tb\ufffd"
-
-
-def test_the_better_method_is_named_first():
-    scored = {"bits_per_character": 2.0, "baselines": {"xz": {"bits_per_character": 1.9}}}
-    assert language_verdict(scored) == "xz needs fewer bits: 1.9 a character against 2"
-    scored["bits_per_character"] = 1.5
-    assert language_verdict(scored).startswith("fewer bits than the simple methods")

@@ -72,7 +72,7 @@ ABOUT = {
 AUTOMATIC = "automatic"
 NONE = {"patience": "off", "clip": "off", "class_weight": "equal"}
 """What settings that are not chosen automatically do where they have no value."""
-HIDDEN = ("verbose",)
+HIDDEN = ("verbose", "logger")
 
 
 def explained(run: Run, model: Any, history: Sequence[dict[str, float]]) -> list[tuple[str, str, str]]:
