@@ -284,5 +284,5 @@ def _layout(x: str, y: str) -> dict[str, Any]:
 
 
 # Dark is more, told apart without color vision: cividis (Nuñez et al. 2018), and purple against orange.
-SEQUENTIAL = [[0.0, "#fdea45"], [0.25, "#bcaf6f"], [0.5, "#7c7b78"], [0.75, "#3b496c"], [1.0, "#00224e"]]
-DIVERGING = [[0.0, "#b35806"], [0.25, "#fdb863"], [0.5, "#f7f7f7"], [0.75, "#b2abd2"], [1.0, "#542788"]]
+SEQUENTIAL = [(0.0, "#fdea45"), (0.25, "#bcaf6f"), (0.5, "#7c7b78"), (0.75, "#3b496c"), (1.0, "#00224e")]
+DIVERGING = [(0.0, "#b35806"), (0.25, "#fdb863"), (0.5, "#f7f7f7"), (0.75, "#b2abd2"), (1.0, "#542788")]

@@ -172,7 +172,7 @@ def _slide(title: str, caption: str, fitted: bool = True) -> Iterator[Figure]:
         fitted: place the axes between the two.
     """
     with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
-        figure = Figure(figsize=SIZE, facecolor="white", layout="constrained" if fitted else "none")
+        figure = Figure(figsize=SIZE, facecolor="white", layout="constrained" if fitted else None)
         lines = textwrap.wrap(caption, LINE)
         if (engine := figure.get_layout_engine()) is not None:
             below, above = 0.04 + 0.033 * len(lines), 0.1
@@ -235,4 +235,4 @@ def _heat_map(axes: Axes, values: np.ndarray, is_state: bool) -> None:
 
 def _colors(is_state: bool) -> LinearSegmentedColormap:
     scale = DIVERGING if is_state else SEQUENTIAL
-    return LinearSegmentedColormap.from_list("states" if is_state else "gates", [(at, color) for at, color in scale])
+    return LinearSegmentedColormap.from_list("states" if is_state else "gates", scale)
