@@ -9,7 +9,7 @@ import numpy as np
 
 from tidegate.compare.baselines import read_baselines
 from tidegate.compare.verdict import REPEAT
-from tidegate.data import Sequences, as_sequences
+from tidegate.data import Sequences
 from tidegate.data.curve import sampled
 from tidegate.report import figures
 from tidegate.report.classification import sequence_panels, sequence_usage
@@ -207,7 +207,7 @@ def continued(model: Any, train: Sequences, first: Sequences, known: bool) -> Co
         first = _further(train)
         channel = first.values[:, 0]
     assert first.y is not None
-    actual, predicted = first.y[:, 0], model.values(as_sequences(first.x))[0][:, 0]
+    actual, predicted = first.y[:, 0], model.values(first)[0][:, 0]
     failed = (channel > trained_to) & (np.abs(predicted - actual) > tolerance)
     fails_at = float(channel[failed.argmax()]) if failed.any() else None
     if known and fails_at is not None:
