@@ -42,12 +42,14 @@ def fit(
     num_layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [default: 1; 3 for speech]")] = None,
     bidirectional: Annotated[
         bool | None,
-        typer.Option(help="Read every sequence from both ends.  [default: bidirectional; not for targets of steps]"),
+        typer.Option(
+            help="Read every sequence forward and backward.  [default: bidirectional; not for targets of steps]"
+        ),
     ] = None,
     readout: Annotated[
         str | None,
         typer.Option(
-            help="What a label is told from: last, mean, max, attention, several by commas, or all (last,mean,max).  "
+            help="How states become one vector: last, mean, max, attention, several by commas, or all (last,mean,max). "
             "[default: all]",
             autocompletion=readouts,
         ),
@@ -55,21 +57,25 @@ def fit(
     patch: Annotated[
         int | None,
         typer.Option(
-            help="Steps that are read as one.  [default: what makes about 60; 1 for targets of steps, 3 for speech]"
+            help="Input steps concatenated to one.  [default: leaves about 60; 1 for targets of steps, 3 for speech]"
         ),
     ] = None,
     dropout: Annotated[
         float | None,
-        typer.Option(help="Share of features dropped.  [default: by the task; 0.2 for labels, 0 for targets of steps]"),
+        typer.Option(
+            help="Share of features set to zero.  [default: by the task; 0.2 for labels, 0 for targets of steps]"
+        ),
     ] = None,
     noise: Annotated[
         float | None,
-        typer.Option(help="Added to training inputs, in standard deviations.  [default: 0.1; 0 for targets of steps]"),
+        typer.Option(
+            help="Standard deviation of noise added to training inputs.  [default: 0.1; 0 for targets of steps]"
+        ),
     ] = None,
     initialization: Annotated[
         str | None,
         typer.Option(
-            help="First weights: torch, open, chrono (a long memory), orthogonal or identity.  "
+            help="Initial weights: torch, open, chrono (a long memory), orthogonal or identity.  "
             "[default: open for lstm, else torch]",
             autocompletion=initializations,
         ),
@@ -91,11 +97,11 @@ def fit(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Peak of the schedule.  [default: by the task; 6e-3 for sequences, 2e-3 for over 20,000]"),
+        typer.Option(help="Peak learning rate.  [default: by the task; 6e-3 for sequences, 2e-3 for over 20,000]"),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(help="Sequences a step.  [default: by the task; a quarter of the sequences, 16 to 128]"),
+        typer.Option(help="Sequences per step.  [default: by the task; a quarter of the sequences, 16 to 128]"),
     ] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Decoupled, as in AdamW.  [default: by the task]")] = None,
     patience: Annotated[
@@ -103,9 +109,7 @@ def fit(
     ] = None,
     validation_share: Annotated[
         float | None,
-        typer.Option(
-            help="Of the training data, chooses the kept model; 0 to hold nothing out.  [default: by the task]"
-        ),
+        typer.Option(help="Share of the training data held out to choose the best checkpoint.  [default: by the task]"),
     ] = None,
     shift: Annotated[
         int | None,
@@ -116,21 +120,15 @@ def fit(
     ] = None,
     windows: Annotated[
         int | None,
-        typer.Option(
-            help="Horizons at the end of each series that are the test part.  [default: 1]", rich_help_panel=SERIES
-        ),
+        typer.Option(help="Test forecasts at the end of each series.  [default: 1]", rich_help_panel=SERIES),
     ] = None,
     season: Annotated[
         int | None,
-        typer.Option(
-            help="Steps until things come around, 1 for never.  [default: by the dates]", rich_help_panel=SERIES
-        ),
+        typer.Option(help="Steps per season, 1 for none.  [default: by the dates]", rich_help_panel=SERIES),
     ] = None,
     window: Annotated[
         int | None,
-        typer.Option(
-            help="Steps that are read before a forecast.  [default: 2 seasons, 48 to 168]", rich_help_panel=SERIES
-        ),
+        typer.Option(help="Steps read before a forecast.  [default: 2 seasons, 48 to 168]", rich_help_panel=SERIES),
     ] = None,
     log: Annotated[
         bool | None, typer.Option(help="Forecast logarithms.  [default: no-log]", rich_help_panel=SERIES)
@@ -142,7 +140,7 @@ def fit(
     unit: Annotated[
         str | None,
         typer.Option(
-            help="What a text is made of: char, byte, or bpe (subwords).  [default: by the task]",
+            help="Token of a text: char, byte, or bpe (subword).  [default: by the task]",
             autocompletion=units,
             rich_help_panel=TEXTS,
         ),
@@ -150,52 +148,50 @@ def fit(
     vocab_size: Annotated[
         int | None,
         typer.Option(
-            help="Subwords, or characters at most.  [default: 8,000, or 4,000 for few pairs]",
+            help="Number of subwords, or of characters at most.  [default: 8,000, or 4,000 for few pairs]",
             rich_help_panel=TEXTS,
         ),
     ] = None,
     embedding_size: Annotated[
         int | None,
         typer.Option(
-            help="Features of a unit.  [default: by the task; of a text 128, or the hidden size for many units]",
+            help="Size of the embedding.  [default: by the task; for language 128, or the hidden size for many tokens]",
             rich_help_panel=TEXTS,
         ),
     ] = None,
     chunk: Annotated[
         int | None,
-        typer.Option(help="Steps over which gradients go back.  [default: 128]", rich_help_panel=TEXTS),
+        typer.Option(help="Steps of truncated backpropagation through time.  [default: 128]", rich_help_panel=TEXTS),
     ] = None,
     label_smoothing: Annotated[
         float | None,
-        typer.Option(
-            help="Share of the probability that goes to all units alike.  [default: 0.1]", rich_help_panel=PAIRS
-        ),
+        typer.Option(help="Probability spread over all tokens in the targets.  [default: 0.1]", rich_help_panel=PAIRS),
     ] = None,
     max_length: Annotated[
         int | None,
-        typer.Option(help="Units of a text at most.  [default: 256]", rich_help_panel=PAIRS),
+        typer.Option(help="Longest text, in tokens.  [default: 256]", rich_help_panel=PAIRS),
     ] = None,
     beam: Annotated[
         int | None,
-        typer.Option(help="Beginnings that beam search keeps; 1 for greedy.  [default: 5]", rich_help_panel=PAIRS),
+        typer.Option(help="Width of beam search; 1 for greedy search.  [default: 5]", rich_help_panel=PAIRS),
     ] = None,
     length_penalty: Annotated[
         float | None,
         typer.Option(
-            help="Power of the length that log-probabilities are divided by.  [default: 1]", rich_help_panel=PAIRS
+            help="Exponent of the length that log-probabilities are divided by.  [default: 1]", rich_help_panel=PAIRS
         ),
     ] = None,
     masks: Annotated[
         int | None,
         typer.Option(
-            help="Stretches of frames, and of features, hidden in training (SpecAugment).  [default: 2]",
+            help="Masked stretches of frames and of features per recording (SpecAugment).  [default: 2]",
             rich_help_panel=SPEECH,
         ),
     ] = None,
     stretch: Annotated[
         float | None,
         typer.Option(
-            help="Share by which training recordings are made slower or faster, below 1.  [default: 0.15]",
+            help="Largest change of tempo in training, as a share below 1.  [default: 0.15]",
             rich_help_panel=SPEECH,
         ),
     ] = None,
@@ -207,14 +203,16 @@ def fit(
         bool | None,
         typer.Option(help="Transcripts with punctuation.  [default: no-punctuation]", rich_help_panel=SPEECH),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of all randomness.  [default: 0]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the weights, the order of the data and dropout.  [default: 0]")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder.  [default: runs/DATA-CELL]")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where the run stopped, if it has begun.  [default: no]")
+        bool, typer.Option("--resume", help="Continue an interrupted run from its last checkpoint.  [default: no]")
     ] = False,
     reading: Any = None,
 ) -> None:
-    """Train a model and write a run folder with its scores, its history and a report.
+    """Train a model and write a run folder with its scores, history and report.
 
     Defaults by task:
 
