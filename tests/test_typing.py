@@ -18,6 +18,7 @@ from tests.paths import REPOSITORY
 from tidegate.tasks import TASKS
 from tidegate.tasks.base import Training
 from tidegate.tasks.sequences import SequenceParameters, SequenceTraining
+from tidegate.training import Logger
 
 PROGRAM = """
 from pathlib import Path
@@ -215,7 +216,7 @@ def test_type_checkers_know_the_parameters_that_an_estimator_takes(task):
     assert sorted([*own, *known]) == sorted(inspect.signature(estimator).parameters)
     for name, kind in known.items():
         parameter = inspect.signature(estimator).parameters[name]
-        assert eval(parameter.annotation) == kind, name
+        assert eval(parameter.annotation, {"Logger": Logger}) == kind, name
 
 
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])

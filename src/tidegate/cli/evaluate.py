@@ -26,7 +26,7 @@ def evaluate(
     language_model: Scorer = None,
     reading: Any = None,
 ) -> None:
-    """Score a trained model."""
+    """Score a trained model on the test set of its run, or on other data."""
     from tidegate.report.measures import lines
     from tidegate.tasks.run import evaluate as evaluate_run
 

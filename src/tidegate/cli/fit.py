@@ -96,11 +96,11 @@ def fit(
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option(help="Passes over the training data.  [default: set by --steps]"),
+        typer.Option(help="Passes over the training data.  [default: set by the steps]"),
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(help="Optimizer steps, instead of --epochs.  [default: depends on the task; at least 10 epochs]"),
+        typer.Option(help="Optimizer steps, instead of epochs.  [default: depends on the task; at least 10 epochs]"),
     ] = None,
     learning_rate: Annotated[
         float | None,
