@@ -10,10 +10,10 @@ from tidegate.report.run import summary, write_report
 from tidegate.tasks.run import fit_run
 
 COMPARED = (
-    ("regression", "adding", "the sum of two marked numbers in a sequence of 100: the cells differ"),
-    ("classification", "digits", "images of 8×8 pixels, read row by row: a linear model does as well"),
+    ("regression", "adding", "the target is the sum of the marked numbers in a sequence of 100 steps"),
+    ("classification", "digits", "images of 8×8 pixels, read row by row"),
 )
-"""What the cells are compared on: a task, its data, and what to expect."""
+"""What the cells are compared on: a task, its data, and what it holds."""
 
 
 def main(
@@ -31,7 +31,7 @@ def main(
 
     pages = [page]
     for task, data, about in COMPARED:
-        print(f"\nWhich cell for {data} ({about})?", flush=True)
+        print(f"\nWhich cell for {data}? ({about})", flush=True)
         out = folder / f"compare-{data}"
         with progress("comparing", "units") as tell:
             found = compare(task, data, folder=out, budget=budget, jobs=-1, tell=tell)

@@ -57,6 +57,7 @@ def entry(value, low, high, **more):
         ("gates", "gates", entry(3, 3, 3), "3 gates"),
         ("macs_per_step", "multiply-adds", entry(18432, 18432, 18432), "18,432 multiply-adds"),
         ("gradient_half_life", "steps", entry(3.55, 2.331, 5.41), "3.55 steps (2.33–5.41)"),
+        ("gradient_half_life", "steps", entry(1050, 0.833, 13200), "1,050 steps (0.833–2,000)"),
         ("parameters", "numbers", entry(4736, 4736, 4736), "4,736 parameters"),
         ("training_speed", "sequences/s", entry(55812, 47123, 63011), "55,800 sequences/s (47,100–63,000)"),
         ("streaming_latency", "µs/step", entry(20.41, 12.9, 22.2), "20.4 µs (12.9–22.2)"),

@@ -178,7 +178,7 @@ ROWS = (
         _claims("O(d²), 1 set of weights", "O(4d²), 4 sets", "O(3d²), 3 sets"),
         "Multiply-adds of the matrix products for one step of one sequence, counted from the tensors.",
         _ratios({"rnn": 1, "lstm": 4, "gru": 3}, ""),
-        sources="follows from the equations",
+        sources="none needed: it follows from the equations",
     ),
     Row(
         "memory_horizon", "Long-range dependence", "steps",
@@ -236,8 +236,8 @@ ROWS = (
         _claims(None, None, None),
         "On the test set, at equal hidden size, with the learning rate that was best in validation.",
         _no_claim("see the verdict"),
-        sources="no cell was best on every task in Chung et al. 2014 and Jozefowicz et al. 2015, and no LSTM variant "
-        "was clearly better than the standard one in Greff et al. 2017",
+        sources="Chung et al. 2014 and Jozefowicz et al. 2015 find no cell that is best on every task; Greff et al. 2017 "
+        "find no variant of the LSTM that is clearly better",
     ),
     Row(
         "typical_use", "Typical use", "",

@@ -129,26 +129,27 @@ def decide(
         }
     even = [best, *(c for c in ranked[1:] if not difference(best, c).stands)]
     beats = f"the best baseline, “{rival.name}” ({_score(rival)})."
+    it_beats = f"The {best.name.upper()} beats {beats}"
     if len(equal_size) == 1:
-        return {"cell": None, "sentence": f"Only one cell was compared: {_named(best)}. It beats {beats}"}
+        return {"cell": None, "sentence": f"Only one cell was compared: {_named(best)}. {it_beats}"}
     if len(even) > 1:
         behind = "".join(f" {_named(c)} is worse." for c in ranked if c not in even)
         cheapest = min((c.name for c in even), key=COST_ORDER.index).upper()
         return {
             "cell": None,
             "sentence": f"{_listed(even)} do not differ by more than the uncertainty; the {cheapest} is the cheapest "
-            f"of them.{behind} They beat {beats}",
+            f"of them. They beat {beats}{behind}",
         }
     lead = f"{_named(best)} is better than {_named(ranked[1])} by {_by(difference(best, ranked[1]), best)}"
     same = equal_parameters[best.name]
     others = [difference(same, c) for name, c in equal_parameters.items() if name != best.name]
     if all(d.stands and d.value > 0 for d in others):
         also = "at equal hidden size, and is also better at an equal number of parameters"
-        return {"cell": best.name, "sentence": f"{lead} {also}.{_others(ranked)} It beats {beats}"}
+        return {"cell": best.name, "sentence": f"{lead} {also}. {it_beats}{_others(ranked)}"}
     return {
         "cell": None,
         "sentence": f"{lead} at equal hidden size, but not at an equal number of parameters: the size makes the "
-        f"difference, not the kind of cell.{_others(ranked)} It beats {beats}",
+        f"difference, not the kind of cell. {it_beats}{_others(ranked)}",
     }
 
 

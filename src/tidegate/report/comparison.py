@@ -79,14 +79,14 @@ def markdown(comparison: dict[str, Any]) -> str:
     >>> row = {"name": "gates", "unit": "gates", "agreement": "confirmed", "claim": {"gru": "2"},
     ...        "measured": {"gru": {"value": 2, "low": 2, "high": 2, "seeds": 3}}}
     >>> print(markdown({"cells": ["gru"], "rows": [row]}))
-    | | GRU | agreement | sources of the claim |
+    | | GRU | agreement | literature |
     |---|---|---|---|
     | Gates | 2 gates (claim: 2) | confirmed | Hochreiter & Schmidhuber 1997; Gers et al. 2000; Cho et al. 2014 |
     <BLANKLINE>
     """
     cells = comparison["cells"]
     lines = [
-        "| | " + " | ".join(cell.upper() for cell in cells) + " | agreement | sources of the claim |",
+        "| | " + " | ".join(cell.upper() for cell in cells) + " | agreement | literature |",
         "|---" * (len(cells) + 3) + "|",
     ]
     for row in comparison["rows"]:
@@ -121,6 +121,8 @@ def measure(row: dict[str, Any]) -> str:
     return ABOUT[row["name"]].measure
 
 
+LONGEST_HALF_LIFE = 2000
+"""Ten times the longest lag at which gradients are followed: longer ones cannot be told apart."""
 METRICS = {"mse": "mean squared error", "mae": "mean absolute error"}
 """The names of metrics whose abbreviation is not a name."""
 
@@ -175,9 +177,9 @@ def _form(row: dict[str, Any]) -> tuple[Callable[[float], str], str]:
         case "parameters":
             return "{:,.0f}".format, " parameters"
         case "gradient_half_life":
-            return "{:.3g}".format, " steps"
+            return lambda value: _three_digits(min(value, LONGEST_HALF_LIFE)), " steps"
         case "training_speed":
-            return lambda value: f"{float(f'{value:.3g}'):,.0f}", " sequences/s"
+            return _three_digits, " sequences/s"
         case "streaming_latency":
             return "{:.3g}".format, " µs"
         case "generalization_gap" if share:
@@ -189,6 +191,10 @@ def _form(row: dict[str, Any]) -> tuple[Callable[[float], str], str]:
         case "score":
             return lambda value: f"{max(0.0, value):.3g}", ""
     return "{:.3g}".format, ""
+
+
+def _three_digits(value: float) -> str:
+    return f"{float(f'{value:.3g}'):,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _row(row: dict[str, Any], comparison: dict[str, Any]) -> dict[str, Any]:

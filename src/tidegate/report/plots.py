@@ -23,9 +23,9 @@ from tidegate.report.charts import DIVERGING, LOOK, SEQUENTIAL, STATES
 from tidegate.report.figures import GRAY
 
 WEIGHTS = (
-    "With default weights the gates start half open, and the gradient halves about every one or two steps; chrono "
-    "weights (Tallec & Ollivier 2018) set the gate biases so that the cell starts by keeping its state over the lags "
-    "to be remembered, and the gradient decays far more slowly."
+    "With default weights the gates start about half open, and the gradient halves every few steps; chrono weights "
+    "(Tallec & Ollivier 2018) set the gate biases so that the cell starts by keeping its state over the lags to be "
+    "remembered, and the gradient decays far more slowly."
 )
 """Beside every plot of gradients against lag."""
 SIZE = (12.8, 7.2)
