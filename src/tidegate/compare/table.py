@@ -236,8 +236,8 @@ ROWS = (
         _claims(None, None, None),
         "On the test set, at equal hidden size, with the learning rate that was best in validation.",
         _no_claim("see the verdict"),
-        sources="Chung et al. 2014 and Jozefowicz et al. 2015 find no cell that is best on every task; Greff et al. 2017 "
-        "find no variant of the LSTM that is clearly better",
+        sources="Chung et al. 2014 and Jozefowicz et al. 2015 find no cell that is best on every task; Greff et al. "
+        "2017 find no variant of the LSTM that is clearly better",
     ),
     Row(
         "typical_use", "Typical use", "",

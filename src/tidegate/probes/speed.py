@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,10 @@ class Speed:
     """Streaming one step of one sequence in inference mode: low, median, high."""
 
 
+LEAST_SECONDS = 0.2
+"""Of each measurement, so that the spread between rounds is that of the machine and not of a moment."""
+
+
 def speed(layer: nn.RNNBase, seq_len: int, batch_size: int, repeats: int = 20) -> Speed:
     """Time training on a batch, and streaming step by step, after a warm-up.
 
@@ -31,7 +36,7 @@ def speed(layer: nn.RNNBase, seq_len: int, batch_size: int, repeats: int = 20) -
         layer: any RNN, LSTM or GRU of torch.nn or tidegate.
         seq_len: number of steps of the training sequences.
         batch_size: number of training sequences.
-        repeats: number of timed repetitions.
+        repeats: least number of timed repetitions; they go on until LEAST_SECONDS have passed.
 
     >>> from torch import nn
     >>> from tidegate.probes import speed
@@ -58,13 +63,23 @@ def speed(layer: nn.RNNBase, seq_len: int, batch_size: int, repeats: int = 20) -
         for _ in range(50):
             _, state = layer(one, state)
 
-    training, streaming = ([timed(call) for _ in range(repeats + 3)][3:] for call in (train, stream))
+    training, streaming = (_repeated(call, repeats) for call in (train, stream))
     low, mid, high = np.quantile(training, (0.8, 0.5, 0.2)).tolist()
     layer.zero_grad()
     return Speed(
         (batch_size / low, batch_size / mid, batch_size / high),
         tuple((1e6 / 50 * np.quantile(streaming, (0.2, 0.5, 0.8))).tolist()),
     )
+
+
+def _repeated(call: Callable[[], None], repeats: int) -> list[float]:
+    """The seconds of each call, without the first three."""
+    for _ in range(3):
+        call()
+    seconds: list[float] = []
+    while len(seconds) < repeats or sum(seconds) < LEAST_SECONDS:
+        seconds.append(timed(call))
+    return seconds
 
 
 def machine() -> dict[str, str | int]:

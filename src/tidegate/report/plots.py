@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -144,8 +145,6 @@ def write_plot(figure: Figure, path: Path) -> None:
 
     Raises ConfigError for another ending, and RunError where the file cannot be written.
     """
-    import io
-
     check_ending(path)
     ending = path.suffix.lower()
     # The same plot is the same file.
