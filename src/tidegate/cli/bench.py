@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tidegate.cli import complete
+from tidegate.cli.options import names_in
 
 HEAD = f"{'case':<13}{'cell':<6}{'mode':<7}{'torch.nn':>10}{'tidegate':>10}   median ms"
 
@@ -36,7 +37,7 @@ def bench(
     found: list[dict[str, Any]] = []
     stopped = None
     try:
-        for row in beside_torch(_names(cases), _names(cells), seconds=seconds):
+        for row in beside_torch(names_in(cases), names_in(cells), seconds=seconds):
             if not as_json:
                 typer.echo(_line(row) if found else f"{HEAD}\n{_line(row)}")
             found.append(row)
@@ -52,7 +53,3 @@ def _line(row: dict[str, Any]) -> str:
     theirs, ours = row["ms"]["torch"]["p50"], row["ms"]["tidegate"]["p50"]
     ratio = f"{theirs / ours:.2f}×{'  slower' if ours > theirs else ''}"
     return f"{row['case']:<13}{row['cell']:<6}{row['mode']:<7}{theirs:>10.4g}{ours:>10.4g}   {ratio}"
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

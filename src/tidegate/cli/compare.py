@@ -11,7 +11,7 @@ import typer
 
 from tidegate.cli import complete
 from tidegate.cli.interrupt import resumable
-from tidegate.cli.options import source_of, table_options
+from tidegate.cli.options import names_in, source_of, table_options
 
 
 @table_options
@@ -63,7 +63,7 @@ def compare(
             reading=reading,
             missing=missing,
             parameters={} if horizon is None else {"horizon": horizon},
-            cells=[cell.strip() for cell in cells.split(",") if cell.strip()],
+            cells=names_in(cells),
             seeds=seeds,
             first_seed=first_seed,
             budget=budget,

@@ -87,6 +87,11 @@ def _reading(said: dict[str, Any]) -> Any:
     return Reading(**said)
 
 
+def names_in(text: str) -> list[str]:
+    """The names in a text that separates them by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def say(line: str) -> None:
     """A line for a person, on standard error."""
     typer.echo(line, err=True)

@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from tidegate.cli import complete
+from tidegate.cli.options import names_in
 
 
 def plot(
     what: Annotated[str, typer.Argument(help="gradients, memory or gates", autocompletion=complete.plots)],
     out: Annotated[Path, typer.Option(help="File to write: .svg, .pdf or .png.")],
     cells: Annotated[
-        str, typer.Option(help="Which, separated by commas.", autocompletion=complete.cell_list)
+        str, typer.Option(help="Cells, separated by commas.", autocompletion=complete.cell_list)
     ] = "rnn,lstm,gru",
-    seed: Annotated[int, typer.Option(help="Of the networks; with several, the first of their seeds.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; with several networks, the first of their seeds.")] = 0,
     seeds: Annotated[int, typer.Option(help="Networks of each kind, for gradients and memory.")] = 3,
     no_title: Annotated[bool, typer.Option("--no-title", help="Leave the title out.")] = False,
 ) -> None:
@@ -32,22 +33,20 @@ def plot(
     """
     from tidegate.cli.progress import progress
     from tidegate.errors import ConfigError
-    from tidegate.layers import layer_of
+    from tidegate.layers import check_cells
     from tidegate.probes import teaching
     from tidegate.report import plots
+    from tidegate.report.drawing import ending_of
 
-    names = [cell.strip() for cell in cells.split(",") if cell.strip()]
-    for name in names:
-        layer_of(name)
-    if not names or len(set(names)) < len(names):
-        raise ConfigError(got=f"the cells {cells or '(none)'}", wanted="each cell once", do="correct --cells")
+    names = names_in(cells)
+    check_cells(names)
     if seeds < 1:
         raise ConfigError(got=f"{seeds} seeds", wanted="at least 1", do="correct --seeds")
     if seed < 0:
         raise ConfigError(got=f"the seed {seed}", wanted="a number from 0", do="correct --seed")
     if what not in complete.PLOTS:
         raise ConfigError(got=f"the plot {what!r}", wanted=f"one of {', '.join(complete.PLOTS)}", do="correct the name")
-    plots.check_ending(out)
+    ending_of(out)
     several = range(seed, seed + seeds)
     if what == "gradients":
         figure = plots.plot_gradients(teaching.gradients_by_lag(names, seeds=several), title=not no_title)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ def compare(
 def as_json(findings: Findings) -> dict[str, Any]:
     """What `comparison.json` holds."""
     plan, trained = findings.plan, findings.trained
-    kept = asdict(trained) if trained else {}
+    kept = trained.to_json() if trained else {}
     return {
         "format": FORMAT,
         "task": plan.question.task,

@@ -14,9 +14,8 @@ from tidegate.compare.budget import FAR_LAGS, Budget, budget_of
 from tidegate.compare.question import Question
 from tidegate.compare.subject import PROBED, Shape, Subject
 from tidegate.layers import INITIALIZATIONS, layer_of
+from tidegate.probes.teaching import initializations_of
 
-LONG_MEMORY = {"rnn": "orthogonal", "lstm": "chrono", "gru": "chrono"}
-"""The initialization of each cell that is measured beside torch.nn's own where there is data."""
 Setting = tuple[str, int]
 """A cell and its hidden size."""
 
@@ -64,7 +63,7 @@ class Plan:
         """Of each cell, for what it remembers: two beside data, all of them where the probes run alone."""
         if self.subject is None:
             return {cell: [name for name, cells in INITIALIZATIONS.items() if cell in cells] for cell in self.cells}
-        return {cell: ["torch", LONG_MEMORY[cell]] for cell in self.cells}
+        return {cell: [*initializations_of(cell)] for cell in self.cells}
 
     @property
     def lags(self) -> tuple[int, ...]:

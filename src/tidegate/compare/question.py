@@ -10,7 +10,7 @@ from tidegate import __version__
 from tidegate.compare.budget import budget_of
 from tidegate.data import is_built_in
 from tidegate.errors import ConfigError, RunError
-from tidegate.layers import layer_of
+from tidegate.layers import check_cells
 from tidegate.tasks.run import check_free, start_folder, task_of
 
 FORMAT = 1
@@ -36,12 +36,7 @@ class Question:
             )
         if self.task is not None:
             task_of(self.task)
-        for cell in self.cells:
-            layer_of(cell)
-        if not self.cells or len(set(self.cells)) < len(self.cells):
-            raise ConfigError(
-                got=f"the cells {','.join(self.cells) or '(none)'}", wanted="each cell once", do="correct --cells"
-            )
+        check_cells(self.cells)
         if self.seeds < 1:
             raise ConfigError(got=f"{self.seeds} seeds", wanted="at least 1, better 3", do="correct --seeds")
         budget_of(self.budget)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tidegate.layers import weights_called
+
 Measured = Mapping[str, Mapping[str, Any] | None]
 """By cell: value, low, high and seeds; none where a cell failed or was not compared."""
 
@@ -93,15 +95,11 @@ def _horizon(measured: Measured) -> tuple[str, str]:
             if cell == "lstm" and entry.get("at_least"):
                 open_.append(cell)
             else:
-                wrong.append(f"{cell.upper()} {entry['value']:,.0f}{beyond} with {weights_in_words(entry)} weights")
+                weights = weights_called(entry["initialization"])
+                wrong.append(f"{cell.upper()} {entry['value']:,.0f}{beyond} with {weights} weights")
     if wrong:
         return CONTRADICTED, "; ".join(wrong) + "; the initial weights decide how far a cell remembers"
     return (NOT_MEASURED, "no lag as long as the claim was tried") if open_ else (CONFIRMED, "")
-
-
-def weights_in_words(entry: Mapping[str, Any]) -> str:
-    """The initialization with which a horizon was reached: torch.nn's own is the default."""
-    return "default" if entry["initialization"] == "torch" else str(entry["initialization"])
 
 
 def _half_life(measured: Measured) -> tuple[str, str]:

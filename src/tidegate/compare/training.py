@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -58,9 +58,23 @@ class Trained:
     failed: dict[str, str]
     """Cells without a score, and why."""
 
+    def to_json(self) -> dict[str, Any]:
+        """All but the verdict and what is inside, as `comparison.json` holds it."""
+        return {
+            "baselines": self.baselines,
+            "scores": {setting: _as_json(by_cell) for setting, by_cell in self.scores.items()},
+            "curves": self.curves,
+            "gaps": {cell: _as_json(by_share) for cell, by_share in self.gaps.items()},
+            "failed": self.failed,
+        }
+
     def smallest_gap(self, cell: str) -> Gap:
         """Of the smallest share of the training data."""
         return self.gaps[cell][min(self.gaps[cell], key=float)]
+
+
+def _as_json(found: Mapping[str, Score] | Mapping[str, Gap]) -> dict[str, Any]:
+    return {name: asdict(one) for name, one in found.items()}
 
 
 def count(plan: Plan) -> int:

@@ -15,6 +15,7 @@ from tidegate.compare.inside import inside_of_model
 from tidegate.compare.verdict import is_share
 from tidegate.data import Dataset
 from tidegate.errors import DataWarning, TrainingError
+from tidegate.layers import weights_called
 from tidegate.preparation import Reading
 from tidegate.probes import solve_recall
 from tidegate.tasks.load import TASKS
@@ -168,7 +169,7 @@ class Remembering:
     @property
     def title(self) -> str:
         """For people."""
-        weights = "default" if self.initialization == "torch" else self.initialization
+        weights = weights_called(self.initialization)
         return f"{self.cell.upper()} with {weights} weights, recall over {self.lag:,} steps, seed {self.seed}"
 
     def run(self, dataset: Dataset | None) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from torch import nn
 
 from tidegate.errors import ConfigError
 from tidegate.layers.gru import GRU, GRUCell
-from tidegate.layers.initialize import INITIALIZATIONS, check_initialization, initialize
+from tidegate.layers.initialize import INITIALIZATIONS, check_initialization, initialize, weights_called
 from tidegate.layers.lstm import LSTM, LSTMCell
 from tidegate.layers.rnn import RNN, RNNCell
 
@@ -23,6 +23,14 @@ def layer_of(cell: str) -> Callable[..., nn.RNNBase]:
     return LAYERS[cell]
 
 
+def check_cells(cells: Sequence[str]) -> None:
+    """Raise ConfigError unless each of these is the name of a cell, and there once."""
+    for cell in cells:
+        layer_of(cell)
+    if not cells or len(set(cells)) < len(cells):
+        raise ConfigError(got=f"the cells {','.join(cells) or '(none)'}", wanted="each cell once", do="correct --cells")
+
+
 __all__ = [
     "GRU",
     "INITIALIZATIONS",
@@ -32,7 +40,9 @@ __all__ = [
     "GRUCell",
     "LSTMCell",
     "RNNCell",
+    "check_cells",
     "check_initialization",
     "initialize",
     "layer_of",
+    "weights_called",
 ]

@@ -11,6 +11,15 @@ from torch import Tensor, nn
 from tidegate.errors import ConfigError
 
 
+def weights_called(name: str) -> str:
+    """An initialization as a sentence names it: torch.nn's own is the default.
+
+    >>> weights_called("torch"), weights_called("chrono")
+    ('default', 'chrono')
+    """
+    return "default" if name == "torch" else name
+
+
 def initialize(layer: nn.RNNBase, name: str, horizon: int = 1000) -> nn.RNNBase:
     """Set the weights of a recurrent layer in place, and return the layer.
 

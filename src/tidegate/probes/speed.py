@@ -77,8 +77,10 @@ def _repeated(call: Callable[[], None], repeats: int) -> list[float]:
     for _ in range(3):
         call()
     seconds: list[float] = []
-    while len(seconds) < repeats or sum(seconds) < LEAST_SECONDS:
+    total = 0.0
+    while len(seconds) < repeats or total < LEAST_SECONDS:
         seconds.append(timed(call))
+        total += seconds[-1]
     return seconds
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tidegate.data.adding import adding
-from tidegate.layers import initialize, layer_of
+from tidegate.layers import initialize, layer_of, weights_called
 from tidegate.probes.gates import trace_gates
 from tidegate.probes.gradients import gradient_flow
 from tidegate.probes.memory import solve_recall
@@ -97,8 +97,7 @@ def recall_by_lag(
                         )
                     )
                     done += 1
-                    weights = "default" if name == "torch" else name
-                    tell(done, total, f"{cell.upper()} with {weights} weights over {lag:,} steps")
+                    tell(done, total, f"{cell.upper()} with {weights_called(name)} weights over {lag:,} steps")
                 solved = sum(attempt.solved for attempt in attempts)
                 levels.append(Level(lag, tuple(attempt.accuracy for attempt in attempts), solved))
                 if not solved:

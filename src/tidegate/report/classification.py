@@ -10,7 +10,7 @@ import numpy as np
 from tidegate.compare.baselines import read_baselines
 from tidegate.data import Sequences
 from tidegate.report import figures
-from tidegate.report.inside import inside
+from tidegate.report.inside import inside, name_of
 from tidegate.report.measures import MEASURES, counted, scored_part
 from tidegate.report.section import (
     Confusion,
@@ -85,7 +85,7 @@ def classification_section(
         blocks.append(_report(metrics))
     blocks += confusion(part.y, predicted, model.classes_, where)
     blocks += _examples(part, shares, predicted, dataset.image and not part.ragged, where)
-    blocks.append(inside(model, part[:1], _name(part, 0), where))
+    blocks.append(inside(model, part[:1], name_of(part, 0), where))
     return section(
         run,
         model,
@@ -182,11 +182,6 @@ def confusion(actual: np.ndarray, predicted: np.ndarray, classes: np.ndarray, wh
     return blocks
 
 
-def _name(part: Sequences, n: int) -> str:
-    """What a sequence is called: its id, or its position in its part."""
-    return f"#{n}" if part.ids is None else str(part.ids[n])
-
-
 def _examples(part: Sequences, shares: np.ndarray, predicted: np.ndarray, image: bool, where: str) -> list[Panels]:
     """Sequences that were wrong, the most confident first, and right, the least confident first."""
     assert part.y is not None
@@ -203,7 +198,7 @@ def _examples(part: Sequences, shares: np.ndarray, predicted: np.ndarray, image:
             continue
         shown = rows[:most]
         captions = [
-            f"{_name(part, n)}: {part.y[n]}" + (f" → {predicted[n]}" if predicted[n] != part.y[n] else "")
+            f"{name_of(part, n)}: {part.y[n]}" + (f" → {predicted[n]}" if predicted[n] != part.y[n] else "")
             + f" ({100 * shares[n].max():.0f}\N{NO-BREAK SPACE}%)"
             for n in shown
         ]  # fmt: skip

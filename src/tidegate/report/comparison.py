@@ -9,13 +9,15 @@ from typing import Any
 
 from tidegate.cells.description import DESCRIPTIONS
 from tidegate.compare import COMPARISON, FORMAT
-from tidegate.compare.table import REFERENCES, ROWS, weights_in_words
+from tidegate.compare.table import REFERENCES, ROWS
 from tidegate.compare.verdict import is_share
 from tidegate.errors import RunError
 from tidegate.files import write_whole
+from tidegate.layers import weights_called
 from tidegate.report import charts
 from tidegate.report.charts import Chart
 from tidegate.report.drawing import draw_cell
+from tidegate.report.measures import MEASURES
 from tidegate.report.page import render
 from tidegate.report.plots import WEIGHTS
 
@@ -115,7 +117,8 @@ def notes(comparison: dict[str, Any]) -> str:
 def measure(row: dict[str, Any]) -> str:
     """The quantity of a row; empty where its title names it."""
     if row["name"] == "score" and row["unit"]:
-        return f"{METRICS.get(row['unit'], row['unit'])} on the test set"
+        unit = row["unit"]
+        return f"{MEASURES[unit].name if unit in MEASURES else unit} on the test set"
     if row["name"] == "generalization_gap":
         return "training accuracy minus test accuracy" if is_share(row["unit"]) else "test error over training error"
     return ABOUT[row["name"]].measure
@@ -123,8 +126,6 @@ def measure(row: dict[str, Any]) -> str:
 
 LONGEST_HALF_LIFE = 2000
 """Ten times the longest lag at which gradients are followed: longer ones cannot be told apart."""
-METRICS = {"mse": "mean squared error", "mae": "mean absolute error"}
-"""The names of metrics whose abbreviation is not a name."""
 
 
 def agreement(row: dict[str, Any]) -> str:
@@ -155,7 +156,7 @@ def shown(row: dict[str, Any], cell: str) -> str:
         return str(entry["words"])
     if row["name"] == "memory_horizon":
         more = " or more" if entry["at_least"] else ""
-        unit = f" steps{more} with {weights_in_words(entry)} weights"
+        unit = f" steps{more} with {weights_called(entry['initialization'])} weights"
         return _with_interval(entry, unit, lambda value: f"{value:,.0f}")
     form, unit = _form(row)
     return _with_interval(entry, unit, form)

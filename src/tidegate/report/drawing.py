@@ -60,17 +60,23 @@ def write_drawing(svg: str, path: Path) -> None:
 
     Raises ConfigError for another ending, and RunError where the file cannot be written.
     """
-    ending = path.suffix.lower()
+    ending = ending_of(path)
     if ending == ".svg":
         write_whole(path, svg)
-    elif ending in (".pdf", ".png"):
+    else:
         from tidegate.report.painting import paint
 
         write_whole(path, paint(svg, ending))
-    else:
+
+
+def ending_of(path: Path) -> str:
+    """The ending of a file to draw to; ConfigError unless it is .svg, .pdf or .png."""
+    ending = path.suffix.lower()
+    if ending not in (".svg", ".pdf", ".png"):
         raise ConfigError(
             got=f"the file {path} to draw to", wanted="one that ends in .svg, .pdf or .png", do="correct --out"
         )
+    return ending
 
 
 def draw(description: Description, unrolled: bool = False, *, equations: bool = True, title: bool = True) -> str:

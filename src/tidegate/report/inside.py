@@ -50,6 +50,11 @@ def inside(model: Any, one: Sequences, name: str, where: str) -> Panels:
     return Panels("Gates and states", about, panels, width="20rem")
 
 
+def name_of(part: Sequences, n: int) -> str:
+    """The name of a sequence: its id, or its position in its part."""
+    return f"#{n}" if part.ids is None else str(part.ids[n])
+
+
 def prepared(model: Any, one: Sequences) -> Tensor:
     """One sequence as the recurrent layer takes it [T, I]."""
     source = SequenceExamples(model.preparation_.encode(one).with_targets(None), model.preparation_.scaler, late=True)

@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from tidegate.cells.description import DESCRIPTIONS
-from tidegate.errors import ConfigError
 from tidegate.files import write_whole
 from tidegate.probes.teaching import Adder, Level
 from tidegate.report.charts import DIVERGING, LOOK, SEQUENTIAL, STATES
+from tidegate.report.drawing import ending_of
 from tidegate.report.figures import GRAY
 
 WEIGHTS = (
@@ -145,22 +145,13 @@ def write_plot(figure: Figure, path: Path) -> None:
 
     Raises ConfigError for another ending, and RunError where the file cannot be written.
     """
-    check_ending(path)
-    ending = path.suffix.lower()
+    ending = ending_of(path)
     # The same plot is the same file.
     metadata: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}[ending]
     file = io.BytesIO()
     with mpl.rc_context(STYLE):
         figure.savefig(file, format=ending[1:], dpi=150, metadata=metadata)
     write_whole(path, file.getvalue())
-
-
-def check_ending(path: Path) -> None:
-    """Raise ConfigError unless a path ends in .svg, .pdf or .png."""
-    if path.suffix.lower() not in (".svg", ".pdf", ".png"):
-        raise ConfigError(
-            got=f"the file {path} to draw to", wanted="one that ends in .svg, .pdf or .png", do="correct --out"
-        )
 
 
 @contextmanager

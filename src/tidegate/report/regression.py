@@ -13,7 +13,7 @@ from tidegate.data import Sequences
 from tidegate.data.curve import sampled
 from tidegate.report import figures
 from tidegate.report.classification import sequence_panels, sequence_usage
-from tidegate.report.inside import inside
+from tidegate.report.inside import inside, name_of
 from tidegate.report.measures import MEASURES, counted, scored_part
 from tidegate.report.section import (
     Panel,
@@ -88,8 +88,7 @@ def regression_section(run: Run, title: str, metrics: dict[str, Any], history: S
         ]
     )
     found = _of_steps(run, model, train, part, where, y) if part.per_step else _of_sequences(model, part, where, y)
-    name = "#0" if part.ids is None else str(part.ids[0])
-    blocks = [*found, *_baselines(run, metrics), curves, inside(model, part[:1], name, where)]
+    blocks = [*found, *_baselines(run, metrics), curves, inside(model, part[:1], name_of(part, 0), where)]
     return section(
         run,
         model,
@@ -141,7 +140,7 @@ def _of_sequences(model: Any, part: Sequences, where: str, y: str) -> list[Any]:
     ]
     for title, rows in _extremes(model.errors(part)) if len(part) > 1 else ():
         some = part[rows]
-        captions = [f"{_name(part, n)}: true {actual[n]:.3g}, predicted {predicted[n]:.3g}" for n in rows]
+        captions = [f"{name_of(part, n)}: true {actual[n]:.3g}, predicted {predicted[n]:.3g}" for n in rows]
         blocks.append(sequence_panels(title, f"{len(rows)} of {where}.", some, captions))
     return blocks
 
@@ -174,16 +173,12 @@ def _of_steps(run: Run, model: Any, train: Sequences, part: Sequences, where: st
         cut = some.starts[1:]
         drawn = zip(np.split(some.y[:, 0], cut), np.split(model.values(some)[0][:, 0], cut), strict=True)
         panels = [
-            Panel(f"{_name(part, n)}: mean squared error {errors[n]:.3g}", figures.fit(*both))
+            Panel(f"{name_of(part, n)}: mean squared error {errors[n]:.3g}", figures.fit(*both))
             for n, both in zip(rows, drawn, strict=True)
         ]
         about = f"{len(rows)} of {where}; {y} over the steps."
         blocks.append(Panels(title, about, panels, legend=figures.FIT_LEGEND))
     return blocks
-
-
-def _name(part: Sequences, n: int) -> str:
-    return f"#{n}" if part.ids is None else str(part.ids[n])
 
 
 def continued(model: Any, train: Sequences, first: Sequences, known: bool) -> Continued | None:
