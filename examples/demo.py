@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tidegate.cli.progress import progress
 from tidegate.compare import compare
+from tidegate.compare.baselines import write_baselines
 from tidegate.report.comparison import write_comparison
 from tidegate.report.run import summary, write_report
 from tidegate.tasks.run import fit_run
@@ -26,6 +27,8 @@ def main(
         fit_run("classification", "digits", digits, folder / "digits"),
         fit_run("regression", "curve", curve, folder / "curve"),
     ]
+    for run in runs:
+        write_baselines(run)
     page = write_report(runs, folder / "report.html")
     print(*map(summary, runs), sep="\n", flush=True)
 

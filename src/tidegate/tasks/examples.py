@@ -38,6 +38,11 @@ class Part(NamedTuple):
     """[B] what each sequence counts; none where all count the same."""
 
 
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    """An array as a tensor; a copy where it cannot be written to, as one that joblib has mapped into a worker."""
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
 class SequenceExamples(Examples):
     """A row a sequence.
 
@@ -50,9 +55,9 @@ class SequenceExamples(Examples):
 
     def __init__(self, sequences: Sequences, scaler: Scaler, shift: int = 0, late: bool = False) -> None:
         late = late or shift > 0
-        values = torch.from_numpy(np.ascontiguousarray(sequences.values))
+        values = _tensor(sequences.values)
         self.values = values if late else torch.cat([scaler(some) for some in values.split(BLOCK)])
-        self.lengths = torch.from_numpy(np.ascontiguousarray(sequences.lengths))
+        self.lengths = _tensor(sequences.lengths)
         self.starts = torch.from_numpy(sequences.starts)
         self.scaler = scaler if late else None
         self.shift = shift
@@ -60,7 +65,7 @@ class SequenceExamples(Examples):
         self.per_step = sequences.per_step
         # Sequences to predict for have no targets; nothing looks at theirs.
         y = np.zeros(len(sequences)) if sequences.y is None else sequences.y
-        self.y = torch.from_numpy(np.ascontiguousarray(y))
+        self.y = _tensor(y)
         self.weights = None if sequences.weights is None else torch.from_numpy(sequences.weights).float()
 
     def __len__(self) -> int:
